@@ -1,8 +1,9 @@
 // Package assets holds the files that are part of the program: the list of models,
-// and the description of the API with the page that shows it.
+// the description of the API with the page that shows it, the pages of the log window,
+// the icons and the message catalogues.
 package assets
 
-import _ "embed"
+import "embed"
 
 // Models is the list of models that the program knows, a JSON array in the form of
 // upstream.Model. The sizes are those that docs.z.ai gives.
@@ -19,3 +20,13 @@ var OpenAPI []byte
 //
 //go:embed docs.html
 var Docs []byte
+
+// Locales are the message catalogues: locales/DOMAIN.LANGUAGE.yaml, a text for each ID.
+//
+//go:embed locales/*.yaml
+var Locales embed.FS
+
+// Window are the pages of the log window: window/index.html and what it loads.
+//
+//go:embed window
+var Window embed.FS

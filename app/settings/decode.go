@@ -170,6 +170,10 @@ func scalarText(key Key, value *yaml.Node) (text string, set bool, problem strin
 		return "", false, ""
 	case key.Kind == Integer || key.Kind == Number:
 		return numberText(key, value, tag)
+	case key.Kind == Switch && tag == "!!bool":
+		return value.Value, true, ""
+	case key.Kind == Switch:
+		return "", false, "must be true or false, without quotes"
 	case tag == "!!bool" || tag == "!!binary" || !strings.HasPrefix(tag, "!!"):
 		return "", false, "is no text (put it in quotes if it is meant to be)"
 	}

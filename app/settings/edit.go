@@ -284,6 +284,9 @@ func scalarYAML(k Key, text string) (string, error) {
 		}
 		return text, nil
 	}
+	if k.Kind == Switch {
+		return text, nil
+	}
 	out, err := yaml.Marshal(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text})
 	return strings.TrimSuffix(string(out), "\n"), err
 }

@@ -23,6 +23,7 @@ func Schema() []Key {
 	keys = append(keys, identityKeys()...)
 	keys = append(keys, trafficKeys()...)
 	keys = append(keys, loggingKeys()...)
+	keys = append(keys, appKeys()...)
 
 	defaults := Default()
 	for i := range keys {
@@ -50,6 +51,10 @@ func groupHelp(path string) string {
 		return "What one request may take."
 	case "logging":
 		return "What is logged, and where. Neither content nor a key ever is."
+	case "app":
+		return "The desktop program: the tray and the log window."
+	case "app.notify":
+		return "Which notifications are shown."
 	}
 	return ""
 }
@@ -160,8 +165,24 @@ func loggingKeys() []Key {
 	return []Key{
 		choice("logging.level", "The least important thing that is logged.",
 			field(func(s *Settings) *string { return &s.Logging.Level }), "debug", "info", "warn", "error"),
-		text("logging.file", "File to log to. Empty: standard error.", "a file name, or empty",
+		text("logging.file", "File to log to, kept below 10 MB by turning to a new one. Empty: standard error, and for the tray a file in its own folder.", "a file name, or empty",
 			field(func(s *Settings) *string { return &s.Logging.File }), checkFileName),
+	}
+}
+
+func appKeys() []Key {
+	return []Key{
+		onOff("app.startProxy", "Whether the proxy starts with the tray.",
+			field(func(s *Settings) *bool { return &s.App.StartProxy })),
+		choice("app.language", "The language of tray, window and command line. system: that of the desktop.",
+			field(func(s *Settings) *string { return &s.App.Language }), LanguageSystem, "en", "zh-Hans").
+			env("GLMTRAY_LANGUAGE"),
+		onOff("app.notify.failure", "Tell when the proxy cannot start or stops by a fault.",
+			field(func(s *Settings) *bool { return &s.App.Notify.Failure })),
+		onOff("app.notify.login", "Tell when the provider refuses the key, or there is none.",
+			field(func(s *Settings) *bool { return &s.App.Notify.Login })),
+		onOff("app.notify.quota", "Tell when the plan's quota is used up.",
+			field(func(s *Settings) *bool { return &s.App.Notify.Quota })),
 	}
 }
 

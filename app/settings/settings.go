@@ -85,6 +85,7 @@ type Settings struct {
 	Retry     Retry
 	Limits    Limits
 	Logging   Logging
+	App       App
 }
 
 // Server is where clients reach the proxy.
@@ -164,6 +165,23 @@ type Logging struct {
 	File  string // empty: standard error
 }
 
+// LanguageSystem is the App.Language that follows the desktop.
+const LanguageSystem = "system"
+
+// App is the desktop program.
+type App struct {
+	StartProxy bool   // with the tray
+	Language   string // LanguageSystem or the tag of a language
+	Notify     Notify
+}
+
+// Notify says which notifications are shown.
+type Notify struct {
+	Failure bool // the proxy cannot start, or stopped by a fault
+	Login   bool // there is no credential, or it is refused
+	Quota   bool // the plan's quota is used up
+}
+
 // SlogLevel is Level for log/slog. An unknown level, which Load never returns, is info.
 func (l Logging) SlogLevel() slog.Level {
 	var level slog.Level
@@ -196,6 +214,10 @@ func Default() Settings {
 		Retry:   Retry{MaxRetries: 3, BaseDelayMS: 1000},
 		Limits:  Limits{BodyMB: 64, IdleMinutes: 5, GraceSeconds: 20},
 		Logging: Logging{Level: "info"},
+		App: App{
+			StartProxy: true, Language: LanguageSystem,
+			Notify: Notify{Failure: true, Login: true, Quota: true},
+		},
 	}
 }
 

@@ -62,6 +62,20 @@ type shown struct {
 	origin Origin
 }
 
+// Value returns the value of a key in force, in its one canonical spelling, a secret
+// masked; empty is no value. It is empty for a key that does not exist.
+func (l Loaded) Value(key string) string {
+	k, ok := newTable().byPath[key]
+	if !ok || l.Settings.Providers == nil {
+		return ""
+	}
+	value := k.get(l.Settings)
+	if k.Secret {
+		return secret.New(value).Mask()
+	}
+	return value
+}
+
 func (l Loaded) show(k Key) (shown, error) {
 	origin, value := l.Origin(k.Path), k.get(l.Settings)
 	if value == "" && origin.From == FromDefault && strings.HasPrefix(k.Path, "providers.") {
@@ -94,7 +108,8 @@ func Example() ([]byte, error) {
 		for _, h := range above {
 			if help := groupHelp(h.path); help != "" {
 				out.WriteByte('\n')
-				comment(&out, "", help)
+				indent, _ := place(h.path)
+				comment(&out, indent, help)
 			}
 			out.WriteString(h.text + "\n")
 		}
