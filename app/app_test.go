@@ -308,12 +308,12 @@ func TestServeTellsFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.sink.Close()
-	fault, served := errors.New("fault"), make(chan error, 1)
-	a.serve(accepts{err: net.ErrClosed}, served)
+	fault, d := errors.New("fault"), &door{server: &http.Server{}}
+	a.serve(d, accepts{err: net.ErrClosed})
 	for range 3 {
-		a.serve(accepts{err: fault}, served)
+		a.serve(d, accepts{err: fault})
 	}
-	if got := <-served; got != fault {
+	if got := <-a.faults; got != fault {
 		t.Errorf("%v", got)
 	}
 }

@@ -1,93 +1,197 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
+	"reflect"
 
+	"glmtray/app/locale"
 	"glmtray/app/settings"
+	"glmtray/app/state"
 )
 
-// watch follows the settings' file until ctx ends.
-func (a *App) watch(ctx, demoCtx context.Context, served chan<- error) {
-	a.mu.Lock()
-	last := a.loaded
-	a.mu.Unlock()
-	err := settings.Watch(ctx, a.options.Settings, last, func(next settings.Loaded, err error) {
-		if err == nil {
-			err = a.change(demoCtx, next, served)
+// goodName is the copy of the last good config file, in the state folder. It is what
+// the desktop program starts with when the file itself is wrong.
+const goodName = "last-good.yaml"
+
+// firstSettings loads the settings. The desktop program takes the last good ones if the
+// file is wrong, and without those the defaults.
+func (a *App) firstSettings() error {
+	loaded, err := settings.Load(a.from)
+	a.file, a.loaded = loaded, loaded
+	if err == nil {
+		return nil
+	}
+	if !a.options.Desktop || !errors.As(err, &a.broken) {
+		return err
+	}
+	a.problems[state.ProblemSettings] = settingsProblem(a.broken)
+	good := a.from
+	if good.Path = a.goodFile(); good.Path != "" {
+		if a.loaded, err = settings.Load(good); err == nil {
+			return nil
 		}
-		if err != nil {
-			a.log.Error("the changed settings are not in force", "reason", err.Error())
-			return
-		}
-		a.log.Info("changed settings are in force", "file", next.Path)
-	})
+	}
+	good.Path, good.WorkDir, good.Env = os.DevNull, "", a.withoutFile
+	a.loaded, err = settings.Load(good)
+	return err
+}
+
+// withoutFile is the environment without the name of a config file.
+func (a *App) withoutFile(name string) string {
+	if name == "ZCODE_PROXY_CONFIG" {
+		return ""
+	}
+	return a.env(name)
+}
+
+func (a *App) goodFile() string {
+	if a.file.Dirs.State == "" {
+		return ""
+	}
+	return filepath.Join(a.file.Dirs.State, goodName)
+}
+
+// keepGood copies the config file that is in force, for the day that it is broken.
+func (a *App) keepGood() {
+	if !a.options.Desktop || a.broken != nil || a.loaded.Path == "" || a.goodFile() == "" {
+		return
+	}
+	text, err := os.ReadFile(a.loaded.Path)
 	if err != nil {
-		a.log.Warn("the config file cannot be watched; changes take effect at the next start", "reason", err.Error())
+		return // the watch will tell
+	}
+	if old, err := os.ReadFile(a.goodFile()); err == nil && bytes.Equal(old, text) {
+		return
+	}
+	if err := writeFile(a.goodFile(), text); err != nil {
+		a.report(saveProblem(a.goodFile(), err))
 	}
 }
 
-// change puts settings in force while the proxy runs. If something of them is
-// impossible, nothing changes.
-func (a *App) change(demoCtx context.Context, next settings.Loaded, served chan<- error) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	p, err := a.build(demoCtx, next.Settings)
+// writeFile writes a private file whole or not at all.
+func writeFile(path string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return err
 	}
-	if err := a.sink.change(next.Settings.Logging); err != nil {
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// watchSettings follows the settings' file until ctx ends. It begins anew when an
+// intent takes a flag out of force.
+func (a *App) watchSettings(ctx context.Context) {
+	for ctx.Err() == nil {
+		a.mu.Lock()
+		from, last := a.from, a.file
+		a.mu.Unlock()
+		watch, stop := context.WithCancel(ctx)
+		go func() {
+			select {
+			case <-a.rewatch:
+			case <-watch.Done():
+			}
+			stop()
+		}()
+		err := settings.Watch(watch, from, last, a.reloaded)
+		stop()
+		if err != nil {
+			a.log.Warn("the config file cannot be watched; changes take effect at the next start", "reason", err.Error())
+			return
+		}
+	}
+}
+
+// reloaded takes a change of the file.
+func (a *App) reloaded(next settings.Loaded, err error) {
+	a.intent.Lock()
+	defer a.intent.Unlock()
+	if err == nil {
+		a.mu.Lock()
+		same := reflect.DeepEqual(next.Settings, a.loaded.Settings) && next.Path == a.loaded.Path
+		a.mu.Unlock()
+		if err = a.change(next); err == nil && same {
+			return // an intent's own writing, or a comment
+		}
+	}
+	var broken *settings.Error
+	if errors.As(err, &broken) {
+		a.mu.Lock()
+		a.broken = broken
+		a.mu.Unlock()
+		a.report(settingsProblem(broken))
+	} else if err != nil && a.options.Desktop {
+		a.report(portProblem(err))
+	}
+	if err != nil {
+		a.log.Error("the changed settings are not in force", "reason", err.Error())
+		return
+	}
+	a.log.Info("changed settings are in force", "file", next.Path)
+}
+
+// change puts settings in force while the program runs. If something of them is
+// impossible, nothing changes. The caller holds the intent lock.
+func (a *App) change(next settings.Loaded) error {
+	p, err := a.build(next.Settings)
+	if err != nil {
 		return err
 	}
-	listener, err := a.bind(next.Settings.Server, served)
+	printer, err := locale.Load(next.Settings.App.Language, a.env)
 	if err != nil {
-		return errors.Join(err, a.sink.change(a.loaded.Settings.Logging))
+		return err
 	}
-	// Whoever comes in at a new address meets the new rules: first the proxy, then
-	// its door.
-	a.proxy.Store(p)
-	if listener != a.listener {
-		a.listener.Close() // connections that it accepted live on
-		a.listener = listener
-		a.serve(listener, served)
-		a.log.Info("the address has changed", "url", baseURL(listener))
+	old := a.loaded
+	if err := a.changeLog(next); err != nil {
+		return err
+	}
+	if d := a.door; d != nil {
+		listener, err := a.move(d, old.Settings.Server, next.Settings.Server)
+		if err != nil {
+			return errors.Join(err, a.changeLog(old))
+		}
+		// Whoever comes in at a new address meets the new rules: first the proxy, then
+		// its door.
+		a.proxy.Store(p)
+		a.enter(d, listener)
+	} else {
+		a.proxy.Store(p)
 	}
 	for _, note := range next.Notes {
 		a.log.Info(note)
 	}
-	a.loaded = next
+	a.mu.Lock()
+	a.loaded, a.file, a.broken, a.printer = next, next, nil, printer
+	a.mu.Unlock()
+	a.keepGood()
+	a.solved(state.ProblemSettings, state.ProblemLogin, state.ProblemQuota)
+	a.announce()
 	return nil
 }
 
-// bind opens the listener of an address; that is the one in use if the address stays.
-func (a *App) bind(next settings.Server, served chan<- error) (net.Listener, error) {
-	old := a.loaded.Settings.Server
-	if next == old {
-		return a.listener, nil
+// enter makes a listener the one of a door.
+func (a *App) enter(d *door, l net.Listener) {
+	if l == d.listener {
+		return
 	}
-	listener, err := listen(next)
-	if err == nil || next.Port != old.Port {
-		return listener, err
-	}
-	// The port is likely taken by this program itself, on another address of which
-	// the new one is a part, or the other way round. It can be opened on the new one
-	// only after it is closed on the old one, and that is worth it only if the new
-	// one exists.
-	probe, impossible := listen(settings.Server{Host: next.Host})
-	if impossible != nil {
-		return nil, err
-	}
-	probe.Close()
-	a.listener.Close()
-	if listener, err = listen(next); err == nil {
-		return listener, nil
-	}
-	back, lost := listen(old)
-	if lost != nil {
-		return nil, errors.Join(err, lost)
-	}
-	a.listener = back
-	a.serve(back, served)
-	return nil, err
+	d.listener.Close() // connections that it accepted live on
+	a.mu.Lock()
+	d.listener = l
+	a.mu.Unlock()
+	a.serve(d, l)
+	a.log.Info("the address has changed", "url", baseURL(l))
 }

@@ -11,8 +11,8 @@ import (
 	"glmtray/app/settings"
 )
 
-// port opens a port and returns it, as taken until the test ends or as free.
-func port(t *testing.T, taken bool) string {
+// somePort opens a port and returns it, as taken until the test ends or as free.
+func somePort(t *testing.T, taken bool) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -40,7 +40,9 @@ func (f *fixture) apply(t *testing.T, text string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f.change(t.Context(), next, make(chan error, 1))
+	f.intent.Lock()
+	defer f.intent.Unlock()
+	return f.change(next)
 }
 
 const keyed = "auth:\n  proxyApiKey: the-key\n"
@@ -101,7 +103,7 @@ func TestChangeOfAddress(t *testing.T) {
 	f := run(t, demoConfig)
 	resp := post(t, f.url, "demo:long 60")
 	begun(t, resp)
-	there := port(t, false)
+	there := somePort(t, false)
 	if err := f.apply(t, "provider: demo\nserver:\n  port: "+there+"\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +120,7 @@ func TestChangeOfAddress(t *testing.T) {
 // which the old one is a part and back.
 func TestChangeOfHost(t *testing.T) {
 	t.Parallel()
-	at := port(t, false)
+	at := somePort(t, false)
 	config := func(host string) string {
 		return "provider: demo\nserver:\n  port: " + at + "\n  host: " + host + "\n" + keyed
 	}
@@ -137,11 +139,11 @@ func TestChangeOfHost(t *testing.T) {
 // nothing at all.
 func TestImpossibleChanges(t *testing.T) {
 	t.Parallel()
-	at := port(t, false)
+	at := somePort(t, false)
 	old := "provider: demo\nserver:\n  port: " + at + "\n"
 	f := run(t, old)
 	impossible := map[string]string{
-		"a port that is taken":       "  port: " + port(t, true) + "\n",
+		"a port that is taken":       "  port: " + somePort(t, true) + "\n",
 		"a host that does not exist": "  port: " + at + "\n  host: 192.0.2.1\n", // TEST-NET-1
 	}
 	// Somebody else has the port on another address, so that it is free on ours alone.
@@ -163,7 +165,7 @@ func TestImpossibleChanges(t *testing.T) {
 		t.Errorf("an impossible log: %v", err)
 	}
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere.log")
-	if err := f.apply(t, "provider: demo\nserver:\n  port: "+port(t, true)+"\nlogging:\n  file: "+elsewhere+"\n"); err == nil {
+	if err := f.apply(t, "provider: demo\nserver:\n  port: "+somePort(t, true)+"\nlogging:\n  file: "+elsewhere+"\n"); err == nil {
 		t.Error("a port that is taken, with another log: no error")
 	}
 	if got := status(f.url); got != http.StatusOK {

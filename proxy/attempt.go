@@ -44,6 +44,8 @@ func (s *Server) send(x *exchange, out *outgoing) (*answer, *llm.Error) {
 			slog.Int("status", err.Status), slog.Duration("pause", pause.Round(time.Millisecond)),
 		}, describe(err)...)...)
 		x.Retries++
+		x.Attempts = append(x.Attempts, Attempt{At: time.Since(x.Start), Pause: pause, Err: err})
+		x.report()
 		x.delivery.expectNothing(pause)
 		if !sleep(x.ctx, pause) {
 			return nil, s.gone(x)

@@ -81,6 +81,7 @@ func (s *Server) prepare(x *exchange, w http.ResponseWriter, r *http.Request) (*
 	x.asked = acceptable(r, x.Stream || !same)
 	out.header.Set("Accept-Encoding", strings.Join(x.asked, ", "))
 	x.announce()
+	x.report()
 	return out, nil
 }
 

@@ -14,8 +14,8 @@ import (
 	"glmtray/proxy/upstream"
 )
 
-// Exchange is the record of one finished request. It holds no content and no
-// secret.
+// Exchange is the record of one request. It holds no content and no secret. While the
+// request runs its Duration is 0, and what is not known yet is empty.
 type Exchange struct {
 	ID        string
 	Start     time.Time
@@ -30,13 +30,22 @@ type Exchange struct {
 	// Native says that the answer passed through as it was.
 	Native bool
 	Status int
-	// Retries counts the attempts after the first.
-	Retries int
-	Usage   llm.Usage
+	// Retries counts the attempts after the first. Attempts are the failed ones that
+	// were followed by another.
+	Retries  int
+	Attempts []Attempt
+	Usage    llm.Usage
 	// Dropped are what could not be carried over, by the client's names.
 	Dropped []llm.Warning
 	// Err is how the exchange failed, nil if it did not.
 	Err *llm.Error
+}
+
+// Attempt is a try that failed and was followed by another.
+type Attempt struct {
+	At    time.Duration // of its failure, after the exchange's start
+	Pause time.Duration // before the next one
+	Err   *llm.Error
 }
 
 // exchange is a record in the making, with what the request's handling shares.
@@ -51,6 +60,8 @@ type exchange struct {
 	// in is the request and held are its buffers, until it is let go.
 	in   *incoming
 	held []*bodyBuffer
+	// progress is told how the exchange goes on.
+	progress func(Exchange)
 	// names restores the tool names that were changed for the upstream.
 	names llm.Names
 	// acceptsGzip says that the client takes gzip; asked are the encodings that the
@@ -64,7 +75,7 @@ type exchange struct {
 
 // begin opens the record of a request.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, client *dialect) *exchange {
-	x := &exchange{client: client}
+	x := &exchange{client: client, progress: s.Progress}
 	x.reply.id = newID()
 	x.ID, x.Start, x.Client = "req_"+x.reply.id, time.Now(), client.name
 	x.UserAgent, x.Upstream, x.Status = r.UserAgent(), s.Upstream.Name, http.StatusOK
@@ -114,9 +125,17 @@ func (x *exchange) letGo() {
 func (x *exchange) event(e *llm.Event) {
 	if x.FirstByte == 0 {
 		x.FirstByte = time.Since(x.Start)
+		x.report()
 	}
 	if e.Usage != nil && (e.Kind == llm.EventStart || e.Kind == llm.EventFinish) {
 		x.Usage.Merge(*e.Usage)
+	}
+}
+
+// report tells whoever follows exchanges how this one goes on.
+func (x *exchange) report() {
+	if x.progress != nil {
+		x.progress(x.Exchange)
 	}
 }
 

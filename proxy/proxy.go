@@ -70,6 +70,11 @@ type Config struct {
 	// Log gets a line for each finished request and for each failed attempt. It is
 	// never given content or secrets.
 	Log *slog.Logger
+	// Progress, if set, is called with the record so far when a request is about to go
+	// upstream, after each failed attempt that is followed by another, and with the
+	// first byte of an answer. It may be called concurrently and must return soon.
+	// Requests that fail before that are told to Finished alone.
+	Progress func(Exchange)
 	// Finished, if set, is called after each exchange with its record. It may be
 	// called concurrently and should return soon.
 	Finished func(Exchange)

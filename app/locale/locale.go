@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -29,7 +31,7 @@ type Message struct {
 // Printer prints messages in one language. It may be used concurrently.
 type Printer struct {
 	tag       string
-	bundle    *i18n.Bundle
+	texts     map[string]string // by ID, with their gaps
 	localizer *i18n.Localizer
 }
 
@@ -37,19 +39,52 @@ type Printer struct {
 // up an environment variable, as os.Getenv does. The error means that the program's own
 // catalogues are broken.
 func Load(setting string, env func(string) string) (*Printer, error) {
-	bundle := i18n.NewBundle(language.English)
-	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
-	files, err := fs.Glob(assets.Locales, "locales/*.yaml")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range files {
-		if _, err := bundle.LoadMessageFileFS(assets.Locales, name); err != nil {
-			return nil, fmt.Errorf("%s: %w", path.Base(name), err)
+	p := &Printer{tag: choose(setting, env), texts: map[string]string{}}
+	bundle := newBundle()
+	// English first: where the language has no text its own stays.
+	for _, tag := range []string{English, p.tag} {
+		files, err := fs.Glob(assets.Locales, "locales/*."+tag+".yaml")
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range files {
+			if err := p.read(bundle, name, tag); err != nil {
+				return nil, fmt.Errorf("%s: %w", path.Base(name), err)
+			}
 		}
 	}
-	tag := choose(setting, env)
-	return &Printer{tag: tag, bundle: bundle, localizer: i18n.NewLocalizer(bundle, tag)}, nil
+	p.localizer = i18n.NewLocalizer(bundle, p.tag, English)
+	return p, nil
+}
+
+func newBundle() *i18n.Bundle { return i18n.NewBundle(language.English) }
+
+// SettingID is the part of the IDs of a setting's texts that stands for its path. The
+// providers have the same settings and share them.
+func SettingID(path string) string {
+	if below, ok := strings.CutPrefix(path, "providers."); ok {
+		_, name, _ := strings.Cut(below, ".")
+		return "providers." + name
+	}
+	return path
+}
+
+// read takes a catalogue in: a YAML mapping from IDs to texts.
+func (p *Printer) read(bundle *i18n.Bundle, name, tag string) error {
+	data, err := assets.Locales.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	var texts map[string]string
+	if err := yaml.Unmarshal(data, &texts); err != nil {
+		return err
+	}
+	messages := make([]*i18n.Message, 0, len(texts))
+	for id, text := range texts {
+		p.texts[id] = text
+		messages = append(messages, &i18n.Message{ID: id, Other: text})
+	}
+	return bundle.AddMessages(language.Make(tag), messages...)
 }
 
 // Tag returns the language that the printer prints in: "en", "zh-Hans".
@@ -77,6 +112,18 @@ func (p *Printer) Message(m Message) string {
 
 // Has reports whether a catalogue has an ID.
 func (p *Printer) Has(id string) bool {
-	_, err := p.localizer.Localize(&i18n.LocalizeConfig{MessageID: id})
-	return err == nil
+	_, ok := p.texts[id]
+	return ok
+}
+
+// Texts returns the texts of all IDs that begin with one of the prefixes, as they stand
+// in the catalogues: {{.Name}} is a gap. The caller owns the map.
+func (p *Printer) Texts(prefixes ...string) map[string]string {
+	out := map[string]string{}
+	for id, text := range p.texts {
+		if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(id, prefix) }) {
+			out[id] = text
+		}
+	}
+	return out
 }

@@ -173,7 +173,7 @@ func scalarText(key Key, value *yaml.Node) (text string, set bool, problem strin
 	case key.Kind == Switch && tag == "!!bool":
 		return value.Value, true, ""
 	case key.Kind == Switch:
-		return "", false, "must be true or false, without quotes"
+		return "", false, quote(value.Value) + " is no switch"
 	case tag == "!!bool" || tag == "!!binary" || !strings.HasPrefix(tag, "!!"):
 		return "", false, "is no text (put it in quotes if it is meant to be)"
 	}

@@ -14,13 +14,17 @@ import (
 const planted = "0123456789abcdef0123456789abcdef.ZYXWVUTSRQ"
 
 func TestDecodeProblems(t *testing.T) {
-	const rootKeys = "server, auth, provider, plan, providers, identity, request, retry, limits, logging"
+	const rootKeys = "server, auth, provider, plan, providers, identity, request, retry, limits, logging, app"
 	for _, tc := range []struct {
 		name, file string
 		want       []string
 	}{
 		{"unknown key", "server:\n  prot: 80\n", []string{
 			"config.yaml:2:3: server.prot: unknown key (did you mean server.port?): allowed here are host, port"}},
+		{"quoted switch", "app:\n  startProxy: \"true\"\n", []string{
+			"config.yaml:2:15: app.startProxy: \"true\" is no switch: must be true or false"}},
+		{"number for a switch", "app:\n  notify:\n    quota: 1\n", []string{
+			"config.yaml:3:12: app.notify.quota: \"1\" is no switch: must be true or false"}},
 		{"unknown key of another group", "apiKey: a.b\n", []string{
 			"config.yaml:1:1: apiKey: unknown key (did you mean auth.apiKey?): allowed here are " + rootKeys}},
 		{"unknown key far from all", "server:\n  colour: red\n", []string{

@@ -32,7 +32,7 @@ type Key struct {
 	Path    string   // as in the file, the levels joined by dots: "server.port"
 	Kind    Kind     // what sort of value it holds
 	Allowed string   // what it may hold, to follow "must be"
-	Choices []string // every allowed value of a Choice or a Switch, otherwise nil
+	Choices []string // every allowed value of a Choice, otherwise nil
 	Env     []string // environment variables that set it, the strongest first
 	Default string   // as it would stand in the file, without quotes; empty for none
 	Help    string   // one or two sentences for a person
@@ -117,7 +117,7 @@ func integer(path, help string, at slot[int], low, high int) Key {
 func onOff(path, help string, at slot[bool]) Key {
 	const allowed = "true or false"
 	return Key{
-		Path: path, Kind: Switch, Allowed: allowed, Choices: []string{"true", "false"}, Help: help,
+		Path: path, Kind: Switch, Allowed: allowed, Help: help,
 		get: func(s Settings) string { return strconv.FormatBool(at.get(s)) },
 		put: func(s *Settings, text string) error {
 			on, err := strconv.ParseBool(strings.ToLower(text))

@@ -18,6 +18,11 @@ const (
 	FromFlag
 )
 
+// String returns "default", "file", "env" or "flag".
+func (f From) String() string {
+	return [...]string{"default", "file", "env", "flag"}[f]
+}
+
 // An Origin is where a value stands.
 type Origin struct {
 	From   From

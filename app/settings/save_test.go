@@ -43,6 +43,8 @@ func TestSetText(t *testing.T) {
 		{"after block text", "identity:\n  appVersion: >-\n    3.2.2\nplan: coding-plan\n", "identity.sourceTitle", "x", "identity:\n  appVersion: >-\n    3.2.2\n  sourceTitle: x\nplan: coding-plan\n"},
 		{"number spelled in hexadecimal", "server:\n  port: 0x50\n", "server.port", "81", "server:\n  port: 81\n"},
 		{"tagged", "server:\n  port: !!int 80\n", "server.port", "81", "server:\n  port: 81\n"},
+		{"switch", "app:\n  startProxy: yes # mine\n", "app.startProxy", "false", "app:\n  startProxy: false # mine\n"},
+		{"new switch", "plan: coding-plan\n", "app.notify.quota", "false", "plan: coding-plan\napp:\n  notify:\n    quota: false\n"},
 		{"end of document", "plan: coding-plan\n...\n", "provider", "demo", "plan: coding-plan\nprovider: demo\n"},
 		{"byte order mark", "\ufeffplan: coding-plan\n", "plan", "start-plan", "\ufeffplan: start-plan\n"},
 		{"same value", "plan:   'start-plan'\n", "plan", "start-plan", "plan:   start-plan\n"},

@@ -32,8 +32,8 @@ func Schema() []Key {
 	return keys
 }
 
-// groupHelp says what the keys below a path are about.
-func groupHelp(path string) string {
+// GroupHelp says what the keys below a path are about.
+func GroupHelp(path string) string {
 	switch path {
 	case "server":
 		return "Where clients reach the proxy."

@@ -81,6 +81,11 @@ func TestSchemaNames(t *testing.T) {
 		"limits.graceSeconds":              nil,
 		"logging.level":                    nil,
 		"logging.file":                     nil,
+		"app.startProxy":                   nil,
+		"app.language":                     {"GLMTRAY_LANGUAGE"},
+		"app.notify.failure":               nil,
+		"app.notify.login":                 nil,
+		"app.notify.quota":                 nil,
 	}
 	keys := Schema()
 	if len(keys) != len(want) {

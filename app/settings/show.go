@@ -106,7 +106,7 @@ func Example() ([]byte, error) {
 		}
 		above := groups.above(k.Path)
 		for _, h := range above {
-			if help := groupHelp(h.path); help != "" {
+			if help := GroupHelp(h.path); help != "" {
 				out.WriteByte('\n')
 				indent, _ := place(h.path)
 				comment(&out, indent, help)

@@ -141,6 +141,13 @@ limits:
 logging:
   level: info                                               # default
   file: ""                                                  # default
+app:
+  startProxy: true                                          # default
+  language: system                                          # default
+  notify:
+    failure: true                                           # default
+    login: true                                             # default
+    quota: true                                             # default
 `
 	if got := strings.ReplaceAll(out.String(), dir+string(filepath.Separator), ""); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

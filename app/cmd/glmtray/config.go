@@ -1,32 +1,34 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"glmtray/app/locale"
 	"glmtray/app/settings"
 )
 
-func configCommand() *cobra.Command {
+func configCommand(p *locale.Printer) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config",
-		Short: "Find, check and show the settings",
+		Short: p.Text("command.config.short"),
 		Args:  noArguments,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(
-		settingsCommand("path", "Print which config file is read, or would be", printPath),
-		settingsCommand("check", "Check the settings and say what is wrong with them", printCheck),
-		settingsCommand("show", "Print the settings in force, and where each comes from; secrets are masked", printShow),
+		settingsCommand(p, "path", p.Text("command.config.path.short"), printPath),
+		settingsCommand(p, "check", p.Text("command.config.check.short"), printCheck),
+		settingsCommand(p, "show", p.Text("command.config.show.short"), printShow),
 	)
 	return c
 }
 
 // settingsCommand is a command that loads the settings and does something with
 // them. err is what was wrong with them.
-func settingsCommand(name, short string, do func(settings.Loaded, error) error) *cobra.Command {
+func settingsCommand(p *locale.Printer, name, short string, do func(*locale.Printer, settings.Loaded, error) error) *cobra.Command {
 	var o overrides
 	c := &cobra.Command{
 		Use:   name,
@@ -37,43 +39,44 @@ func settingsCommand(name, short string, do func(settings.Loaded, error) error) 
 			if err != nil {
 				return err
 			}
-			return do(settings.Load(options))
+			loaded, err := settings.Load(options)
+			return do(p, loaded, err)
 		},
 	}
-	o.register(c)
+	o.register(c, p)
 	return c
 }
 
 // printPath prints the file in force, or the one that would be read if it were
 // there. It works with a file that is wrong too: that one needs to be found most.
-func printPath(l settings.Loaded, _ error) error {
+func printPath(p *locale.Printer, l settings.Loaded, _ error) error {
 	path := l.WritePath()
 	if path == "" {
-		return fmt.Errorf("there is no place for a config file: the home folder is not known")
+		return errors.New(p.Text("command.config.path.nohome"))
 	}
 	fmt.Println(path)
 	if l.Path == "" {
-		fmt.Fprintln(os.Stderr, "(the file does not exist; the defaults and the environment are in force)")
+		fmt.Fprintln(os.Stderr, p.Text("command.config.path.missing"))
 	}
 	return nil
 }
 
-func printCheck(l settings.Loaded, err error) error {
+func printCheck(p *locale.Printer, l settings.Loaded, err error) error {
 	if err != nil {
 		return err
 	}
 	for _, note := range l.Notes {
-		fmt.Println("note:", note)
+		fmt.Println(p.Text("command.config.check.note", "Note", note))
 	}
 	if l.Path == "" {
-		fmt.Println("ok: no config file, the defaults and the environment are in force")
+		fmt.Println(p.Text("command.config.check.nofile"))
 		return nil
 	}
-	fmt.Println("ok:", l.Path)
+	fmt.Println(p.Text("command.config.check.ok", "File", l.Path))
 	return nil
 }
 
-func printShow(l settings.Loaded, err error) error {
+func printShow(_ *locale.Printer, l settings.Loaded, err error) error {
 	if err != nil {
 		return err
 	}

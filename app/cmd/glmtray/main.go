@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"glmtray/app/locale"
 	"glmtray/app/settings"
 )
 
@@ -29,9 +30,12 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run executes a command line and returns the exit code.
 func run(args []string) int {
-	root := newRoot()
-	root.SetArgs(args)
-	err := root.Execute()
+	p, err := speak()
+	if err == nil {
+		root := newRoot(p)
+		root.SetArgs(args)
+		err = root.Execute()
+	}
 	if err == nil {
 		return 0
 	}
@@ -47,18 +51,30 @@ func run(args []string) int {
 // isCobraUsage recognises an unknown command, which cobra gives no type of its own.
 func isCobraUsage(err error) bool { return strings.HasPrefix(err.Error(), "unknown command") }
 
-func newRoot() *cobra.Command {
+// newRoot builds the command line, in the language of p.
+func newRoot(p *locale.Printer) *cobra.Command {
+	var o overrides
+	var hidden bool
 	root := &cobra.Command{
 		Use:           "glmtray",
-		Short:         "The GLM coding plan for every tool on this machine",
-		Long:          "glmtray serves the GLM coding plan of Z.AI or Bigmodel on a local port, to tools that\nspeak OpenAI Chat Completions or Anthropic Messages.",
+		Short:         p.Text("command.root.short"),
+		Long:          p.Text("command.root.long"),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE: func(c *cobra.Command, _ []string) error {
+			options, err := o.options(c)
+			if err != nil {
+				return err
+			}
+			return desktop(p, options, hidden)
+		},
 	}
+	o.register(root, p)
+	root.Flags().BoolVar(&hidden, "hidden", false, p.Text("command.flag.hidden"))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(), configCommand(), modelsCommand(), versionCommand())
+	root.AddCommand(serveCommand(p), configCommand(p), modelsCommand(p), versionCommand(p), autostartCommand(p))
+	root.AddCommand(remoteCommands(p)...)
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		// Cobra answers an unknown shell with its help and success, which a profile
@@ -66,6 +82,16 @@ func newRoot() *cobra.Command {
 		completion.Args, completion.RunE = noArguments, func(c *cobra.Command, _ []string) error { return c.Help() }
 	}
 	return root
+}
+
+// speak returns the printer of the command line: in the language that the settings
+// choose, if they can be read.
+func speak() (*locale.Printer, error) {
+	language := locale.System
+	if loaded, err := settings.Load(settings.Options{}); err == nil {
+		language = loaded.Settings.App.Language
+	}
+	return locale.Load(language, os.Getenv)
 }
 
 // noArguments refuses arguments as a wrong usage.

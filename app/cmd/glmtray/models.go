@@ -7,15 +7,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"glmtray/app/locale"
 	"glmtray/assets"
 	"glmtray/proxy/upstream"
 )
 
-func modelsCommand() *cobra.Command {
+func modelsCommand(p *locale.Printer) *cobra.Command {
 	return &cobra.Command{
 		Use:   "models",
-		Short: "List the models that are known",
-		Long:  "List the models that are known, with their sizes in tokens. Others may be used as well:\nthe provider decides.",
+		Short: p.Text("command.models.short"),
+		Long:  p.Text("command.models.long"),
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			models, err := upstream.ParseModels(assets.Models)

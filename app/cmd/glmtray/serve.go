@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"glmtray/app"
+	"glmtray/app/locale"
 	"glmtray/app/settings"
 )
 
@@ -22,14 +23,14 @@ type overrides struct {
 	demo                         bool
 }
 
-func (o *overrides) register(c *cobra.Command) {
+func (o *overrides) register(c *cobra.Command, p *locale.Printer) {
 	f := c.Flags()
-	f.StringVar(&o.config, "config", "", "read the settings from `FILE`")
-	f.StringVar(&o.host, "host", "", "listen on this address (server.host)")
-	f.IntVar(&o.port, "port", 0, "listen on this port, 0 for a free one (server.port)")
-	f.StringVar(&o.provider, "provider", "", "zai, bigmodel, custom or demo")
-	f.StringVar(&o.plan, "plan", "", "coding-plan or start-plan")
-	f.BoolVar(&o.demo, "demo", false, "answer from the built-in upstream: no account, no network")
+	f.StringVar(&o.config, "config", "", p.Text("command.flag.config"))
+	f.StringVar(&o.host, "host", "", p.Text("command.flag.host"))
+	f.IntVar(&o.port, "port", 0, p.Text("command.flag.port"))
+	f.StringVar(&o.provider, "provider", "", p.Text("command.flag.provider"))
+	f.StringVar(&o.plan, "plan", "", p.Text("command.flag.plan"))
+	f.BoolVar(&o.demo, "demo", false, p.Text("command.flag.demo"))
 }
 
 // options turns the flags into where the settings come from.
@@ -57,58 +58,62 @@ func (o *overrides) options(c *cobra.Command) (settings.Options, error) {
 	return out, nil
 }
 
-func serveCommand() *cobra.Command {
+func serveCommand(p *locale.Printer) *cobra.Command {
 	var o overrides
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Run the proxy",
-		Long: `Run the proxy until it is told to stop. When it is ready it prints its address.
-
-SIGINT or SIGTERM let running streams finish within limits.graceSeconds; a second
-signal stops at once. The config file is watched: changes need no restart.`,
-		Args: noArguments,
+		Short: p.Text("command.serve.short"),
+		Long:  p.Text("command.serve.long"),
+		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			options, err := o.options(c)
 			if err != nil {
 				return err
 			}
-			return serve(options)
+			return serve(p, options)
 		},
 	}
-	o.register(c)
+	o.register(c, p)
 	return c
 }
 
-func serve(from settings.Options) error {
-	a, err := app.New(app.Options{Settings: from, Version: version(), Ready: announce})
+func serve(p *locale.Printer, from settings.Options) error {
+	ready := func(baseURL string) { announce(p, baseURL) }
+	a, err := app.New(app.Options{Settings: from, Version: version(), Ready: ready})
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := untilStopped(a)
 	defer stop()
+	return a.Run(ctx)
+}
+
+// untilStopped returns a context that the first signal to stop ends. The second one
+// cuts the requests that still run.
+func untilStopped(a *app.App) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
 	go func() {
 		<-signals
 		stop()
 		<-signals
 		a.Abort()
 	}()
-	return a.Run(ctx)
+	return ctx, stop
 }
 
 // announce prints where the proxy is, as the only line for programs that wait for
 // it; a person at a terminal gets something to try as well.
-func announce(baseURL string) {
+func announce(p *locale.Printer, baseURL string) {
 	fmt.Println(baseURL)
 	if term.IsTerminal(int(os.Stdout.Fd())) {
-		tryLine(os.Stdout, baseURL)
+		tryLine(os.Stdout, p, baseURL)
 	}
 }
 
 // tryLine writes a first command for a person.
-func tryLine(w io.Writer, baseURL string) {
-	fmt.Fprintf(w, "\nTry it:\n\n  curl %s/v1/chat/completions -H 'Content-Type: application/json' \\\n"+
-		"    -d '{\"model\":\"glm-4.6\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n\n", baseURL)
+func tryLine(w io.Writer, p *locale.Printer, baseURL string) {
+	fmt.Fprintf(w, "\n%s\n\n  curl %s/v1/chat/completions -H 'Content-Type: application/json' \\\n"+
+		"    -d '{\"model\":\"glm-4.6\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n\n", p.Text("command.serve.try"), baseURL)
 }

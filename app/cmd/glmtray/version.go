@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"glmtray/app/locale"
 )
 
 // release is set when a release is built: -ldflags "-X main.release=1.2.3".
@@ -26,10 +28,10 @@ func version() string {
 	return "dev"
 }
 
-func versionCommand() *cobra.Command {
+func versionCommand(p *locale.Printer) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the version",
+		Short: p.Text("command.version.short"),
 		Args:  noArguments,
 		Run: func(*cobra.Command, []string) {
 			fmt.Printf("glmtray %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)

@@ -1,0 +1,28 @@
+package window
+
+import (
+	"cmp"
+	"runtime/debug"
+	"slices"
+)
+
+// licence is a module that is part of the program.
+type licence struct {
+	Module  string `json:"module"`
+	Version string `json:"version"`
+	Licence string `json:"licence"` // SPDX identifier; "" if it is not in the table
+}
+
+// licences are the modules that the program was built with.
+func licences() []licence {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return []licence{}
+	}
+	table, list := licenceTable(), make([]licence, 0, len(info.Deps))
+	for _, m := range info.Deps {
+		list = append(list, licence{m.Path, m.Version, table[m.Path]})
+	}
+	slices.SortFunc(list, func(a, b licence) int { return cmp.Compare(a.Module, b.Module) })
+	return list
+}

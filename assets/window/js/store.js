@@ -1,0 +1,61 @@
+// What the program tells: the latest snapshot, the requests, the lines of the log. The
+// stream goes on where it was when a connection breaks; the browser sends the id of the
+// last message by itself.
+
+const mostRequests = 1000;
+const mostLines = 5000;
+
+export const store = { snapshot: null, requests: new Map(), lines: [], connected: false, ended: false };
+
+const listeners = { snapshot: new Set(), requests: new Set(), lines: new Set(), connection: new Set() };
+
+// on calls f with each change of a kind; the returned function ends that.
+export function on(kind, f) {
+  listeners[kind].add(f);
+  return () => listeners[kind].delete(f);
+}
+
+function tell(kind, ...news) { for (const f of listeners[kind]) f(...news); }
+
+let source;
+let withLines = false;
+
+// connect opens the stream. The log is sent only to pages that have asked for it once.
+export function connect(lines = false) {
+  withLines ||= lines;
+  source?.close();
+  source = new EventSource(withLines ? "/api/events?lines=1" : "/api/events");
+  source.addEventListener("open", () => connection(true, false));
+  source.addEventListener("error", () => connection(false, source.readyState === EventSource.CLOSED));
+  source.addEventListener("snapshot", (e) => {
+    store.snapshot = JSON.parse(e.data);
+    tell("snapshot");
+  });
+  source.addEventListener("requests", (e) => requests(JSON.parse(e.data)));
+  source.addEventListener("lines", (e) => lineBatch(JSON.parse(e.data)));
+}
+
+function connection(connected, ended) {
+  store.connected = connected;
+  store.ended = ended;
+  tell("connection");
+}
+
+export function wantLines() { if (!withLines) connect(true); }
+
+function requests(batch) {
+  if (!batch.whole) store.requests.clear();
+  for (const r of batch.items) store.requests.set(r.id, r);
+  for (const id of store.requests.keys()) {
+    if (store.requests.size <= mostRequests) break;
+    store.requests.delete(id);
+  }
+  tell("requests", batch.items, !batch.whole);
+}
+
+function lineBatch(batch) {
+  if (!batch.whole) store.lines = [];
+  store.lines.push(...batch.items);
+  if (store.lines.length > mostLines) store.lines.splice(0, store.lines.length - mostLines);
+  tell("lines", batch.items, !batch.whole);
+}
