@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 
 	"github.com/pkg/browser"
@@ -79,6 +81,10 @@ func (a *App) ProxyKey() string { return a.CopyText("key") }
 
 // Exchanges are the records of requests.
 func (a *App) Exchanges() *history.Log { return a.exchanges }
+
+// Trace returns what libraries may write to that speak of their own troubles: it becomes
+// lines of the log, of the least important kind.
+func (a *App) Trace() io.Writer { return slog.NewLogLogger(a.log.Handler(), slog.LevelDebug).Writer() }
 
 // Journal are the last lines of the log.
 func (a *App) Journal() *journal.Lines { return a.lines }

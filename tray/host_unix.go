@@ -40,13 +40,21 @@ func Possible() error {
 	return conn.Close()
 }
 
+// addressVariable names the session bus.
+const addressVariable = "DBUS_SESSION_BUS_ADDRESS"
+
 // connect opens a connection of its own to the session bus. It starts none: the D-Bus
-// library would start one without an address, on which nobody else is.
+// library would start one without an address, on which nobody else is. A bus that is
+// found where sessions put it becomes the one of the whole process, so that systray and
+// the notifications find it too.
 func connect() (*dbus.Conn, error) {
-	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
+	if os.Getenv(addressVariable) == "" {
 		socket := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "bus")
 		if _, err := os.Stat(socket); err != nil || !filepath.IsAbs(socket) {
 			return nil, ErrNoBus
+		}
+		if err := os.Setenv(addressVariable, "unix:path="+socket); err != nil {
+			return nil, err
 		}
 	}
 	return dbus.ConnectSessionBus()

@@ -67,7 +67,9 @@ type entry struct {
 // follow draws each snapshot until ctx ends.
 func (w *widget) follow(ctx context.Context) {
 	for s := range w.app.Watch(ctx) {
-		w.draw(s)
+		if ctx.Err() == nil { // else systray is about to end
+			w.draw(s)
+		}
 	}
 }
 

@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
-	"glmtray/app/feed"
 	"glmtray/app/history"
 	"glmtray/app/journal"
 	"glmtray/app/state"
@@ -22,35 +19,13 @@ const (
 	calm = 100 * time.Millisecond
 	// keepAlive is how often a stream without news gives a sign of life.
 	keepAlive = 20 * time.Second
-	// writeTimeout is how long a page may take to read a message.
+	// writeTimeout is how long a page may take to read a message. One that sleeps in the
+	// background must not hold a goroutine for ever.
 	writeTimeout = 30 * time.Second
 )
 
-// place is how far a page has read a feed.
-type place struct {
-	epoch string
-	seq   uint64
-}
-
-func (p place) String() string { return p.epoch + ":" + strconv.FormatUint(p.seq, 10) }
-
-// placeOf reads what String wrote; anything else is the place of one who has read
-// nothing.
-func placeOf(text string) place {
-	epoch, number, _ := strings.Cut(text, ":")
-	seq, err := strconv.ParseUint(number, 10, 64)
-	if err != nil {
-		return place{}
-	}
-	return place{epoch, seq}
-}
-
-// batch is what a page gets of a feed.
-type batch struct {
-	// Whole says that the items follow on those before; if not, they take their place.
-	Whole bool `json:"whole"`
-	Items any  `json:"items"`
-}
+// pace is how fast streams go.
+type pace struct{ calm, keepAlive, write time.Duration }
 
 // lineItem is a line of the log with its number, which is its name.
 type lineItem struct {
@@ -66,34 +41,37 @@ type snapshotEvent struct {
 
 // stream sends events to one page.
 type stream struct {
-	w     http.ResponseWriter
-	flush *http.ResponseController
-	// requests and lines are how far the page has read each feed.
-	requests, lines place
-	wantsLines      bool
+	w       http.ResponseWriter
+	control *http.ResponseController
+	pace    pace
+
+	requests tail[history.Record]
+	lines    tail[journal.Line] // of no feed if the page does not want them
 }
 
-// events streams snapshots, requests and lines to a page (WHATWG HTML, server-sent
-// events). Each message's id says how far the page has read, so that a connection that
-// breaks goes on where it was.
+// events streams snapshots, requests and, with ?lines=1, lines of the log to a page, as
+// server-sent events (WHATWG HTML §9.2). Each message's id says how far the page has
+// read, so that a connection that breaks goes on where it was.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	if !s.enterStream() {
-		http.Error(w, "too many windows are open", http.StatusServiceUnavailable)
+		answer(w, http.StatusServiceUnavailable, failure{Message: fmt.Sprintf("more than %d windows are open", maxStreams)})
 		return
 	}
 	defer s.leaveStream()
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	requests, lines, _ := strings.Cut(r.Header.Get("Last-Event-ID"), ";")
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	requests, lines := placesOf(r.Header.Get("Last-Event-ID"))
 	out := &stream{
-		w: w, flush: http.NewResponseController(w), requests: placeOf(requests), lines: placeOf(lines),
-		wantsLines: r.URL.Query().Get("lines") == "1",
+		w: w, control: http.NewResponseController(w), pace: s.pace,
+		requests: tail[history.Record]{feed: s.app.Exchanges(), at: requests},
+		lines:    tail[journal.Line]{at: lines},
 	}
-	if _, err := fmt.Fprint(w, "retry: 1000\n\n"); err != nil {
-		return
+	if r.URL.Query().Get("lines") == "1" {
+		out.lines.feed = s.app.Journal()
 	}
-	s.follow(r.Context(), out)
+	if out.write("retry: 1000\n\n") == nil {
+		out.follow(r.Context(), s.app.Watch(r.Context()))
+	}
 }
 
 func (s *Server) enterStream() bool {
@@ -112,16 +90,26 @@ func (s *Server) leaveStream() {
 	s.streams--
 }
 
-// follow sends what changes until the page leaves or the server ends.
-func (s *Server) follow(ctx context.Context, out *stream) {
-	snapshots := s.app.Watch(ctx)
-	life := time.NewTicker(keepAlive)
+// follow sends what changes until the page leaves or the server ends. What is new goes
+// out at once; what comes in the rest after it goes out together.
+func (o *stream) follow(ctx context.Context, snapshots <-chan state.Snapshot) {
+	life := time.NewTicker(o.pace.keepAlive)
 	defer life.Stop()
+	var resting <-chan time.Time // nil: the feeds may be read
 	for {
-		requests, lines, err := s.sendFeeds(out)
-		if err != nil {
-			return
+		var requests, lines <-chan struct{} // announce changes
+		if resting == nil {
+			sent, err := o.sendFeeds()
+			if err != nil {
+				return
+			}
+			if sent {
+				resting = time.After(o.pace.calm)
+			} else {
+				requests, lines = o.requests.changed, o.lines.changed
+			}
 		}
+		var err error
 		select {
 		case <-ctx.Done():
 			return
@@ -129,13 +117,13 @@ func (s *Server) follow(ctx context.Context, out *stream) {
 			if !ok {
 				return
 			}
-			err = out.send("snapshot", snapshotEvent{snapshot, snapshot.Face()})
+			err = o.send("snapshot", snapshotEvent{snapshot, snapshot.Face()})
 		case <-requests:
-			err = rest(ctx)
 		case <-lines:
-			err = rest(ctx)
+		case <-resting:
+			resting = nil
 		case <-life.C:
-			err = out.write(": alive\n\n")
+			err = o.write(": alive\n\n")
 		}
 		if err != nil {
 			return
@@ -143,48 +131,19 @@ func (s *Server) follow(ctx context.Context, out *stream) {
 	}
 }
 
-// rest waits for more changes of a kind, so that they go out together.
-func rest(ctx context.Context) error {
-	select {
-	case <-time.After(calm):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// sendFeeds sends what the page has not read yet, and returns what announces more.
-func (s *Server) sendFeeds(out *stream) (requests, lines <-chan struct{}, err error) {
-	page := s.app.Exchanges().After(out.requests.epoch, out.requests.seq)
-	fresh := out.requests.epoch != page.Epoch
-	out.requests = place{page.Epoch, page.Last}
-	if len(page.Items) > 0 || fresh {
-		if err := out.send("requests", batch{page.Whole, records(page)}); err != nil {
-			return nil, nil, err
+// sendFeeds sends what the page has not read yet, and reports whether there was any.
+func (o *stream) sendFeeds() (sent bool, err error) {
+	if page, news := o.requests.next(); news {
+		sent = true
+		if err := o.send("requests", batchOf(page, func(_ uint64, r history.Record) history.Record { return r })); err != nil {
+			return sent, err
 		}
 	}
-	if !out.wantsLines {
-		return page.Changed, nil, nil
+	if page, news := o.lines.next(); news {
+		sent = true
+		err = o.send("lines", batchOf(page, func(seq uint64, l journal.Line) lineItem { return lineItem{seq, l} }))
 	}
-	log := s.app.Journal().After(out.lines.epoch, out.lines.seq)
-	fresh = out.lines.epoch != log.Epoch
-	out.lines = place{log.Epoch, log.Last}
-	if len(log.Items) > 0 || fresh {
-		items := make([]lineItem, len(log.Items))
-		for i, item := range log.Items {
-			items[i] = lineItem{item.Seq, item.Value}
-		}
-		err = out.send("lines", batch{log.Whole, items})
-	}
-	return page.Changed, log.Changed, err
-}
-
-func records(p feed.Page[history.Record]) []history.Record {
-	list := make([]history.Record, len(p.Items))
-	for i, item := range p.Items {
-		list[i] = item.Value
-	}
-	return list
+	return sent, err
 }
 
 // send writes one message.
@@ -193,16 +152,15 @@ func (o *stream) send(event string, data any) error {
 	if err != nil {
 		return err
 	}
-	return o.write(fmt.Sprintf("event: %s\nid: %s;%s\ndata: %s\n\n", event, o.requests, o.lines, text))
+	return o.write(fmt.Sprintf("event: %s\nid: %s;%s\ndata: %s\n\n", event, o.requests.at, o.lines.at, text))
 }
 
 func (o *stream) write(text string) error {
-	// A page that sleeps in the background must not hold a goroutine for ever.
-	if err := o.flush.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	if err := o.control.SetWriteDeadline(time.Now().Add(o.pace.write)); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprint(o.w, text); err != nil {
 		return err
 	}
-	return o.flush.Flush()
+	return o.control.Flush()
 }

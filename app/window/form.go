@@ -1,7 +1,10 @@
 package window
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"glmtray/app/locale"
@@ -10,7 +13,9 @@ import (
 
 // form is the settings as a page shows them.
 type form struct {
+	// File is where changes are written, "" if there is no place; then Writable is false.
 	File     string    `json:"file"`
+	Writable bool      `json:"writable"`
 	Problems []problem `json:"problems"`
 	Groups   []group   `json:"groups"`
 }
@@ -57,9 +62,12 @@ func (s *Server) settings(w http.ResponseWriter, _ *http.Request) { answer(w, ht
 func (s *Server) form() form {
 	p, snapshot := s.app.Printer(), s.app.Snapshot()
 	loaded, err := s.app.Loaded()
-	out := form{File: snapshot.ConfigFile, Problems: []problem{}}
-	if wrong, ok := err.(*settings.Error); ok {
+	out := form{File: snapshot.ConfigFile, Writable: snapshot.ConfigFile != "", Problems: []problem{}}
+	var wrong *settings.Error
+	if errors.As(err, &wrong) {
 		out.Problems = problemsOf(wrong.Problems)
+	} else if err != nil {
+		out.Problems = append(out.Problems, problem{Message: err.Error(), Origin: snapshot.ConfigFile})
 	}
 	for _, k := range settings.Schema() {
 		name, _, nested := strings.Cut(k.Path, ".")
@@ -71,15 +79,16 @@ func (s *Server) form() form {
 				Path: name, Title: p.Text("settings.group." + name), Help: textOr(p, "settings.grouphelp."+name, settings.GroupHelp(name)),
 			})
 		}
+		_, fixed := snapshot.Fixed[k.Path]
 		g := &out.Groups[len(out.Groups)-1]
-		g.Keys = append(g.Keys, fieldOf(p, loaded, k, snapshot.Fixed))
+		g.Keys = append(g.Keys, fieldOf(p, loaded, k, fixed))
 	}
 	return out
 }
 
 // fieldOf describes a key. locale: settings.title.* locale: settings.help.* locale: settings.group.*
 // locale: settings.grouphelp.* locale: settings.choice.*
-func fieldOf(p *locale.Printer, loaded settings.Loaded, k settings.Key, fixed map[string]string) field {
+func fieldOf(p *locale.Printer, loaded settings.Loaded, k settings.Key, fixed bool) field {
 	id := locale.SettingID(k.Path)
 	title := p.Text("settings.title." + id)
 	if below, ok := strings.CutPrefix(k.Path, "providers."); ok {
@@ -87,11 +96,10 @@ func fieldOf(p *locale.Printer, loaded settings.Loaded, k settings.Key, fixed ma
 		title = p.Text("settings.choice."+provider) + " · " + title
 	}
 	value, from := loaded.Value(k.Path), loaded.Origin(k.Path)
-	_, isFixed := fixed[k.Path]
 	f := field{
 		Path: k.Path, Title: title, Help: textOr(p, "settings.help."+id, k.Help), Kind: string(k.Kind), Allowed: k.Allowed,
 		Choices: []option{}, Secret: k.Secret, Value: value, Default: k.Default, Env: append([]string{}, k.Env...),
-		Origin: origin{from.From.String(), from.Name, from.Line}, Fixed: isFixed,
+		Origin: origin{from.From.String(), from.Name, from.Line}, Fixed: fixed,
 	}
 	f.Set = k.Secret && value != ""
 	for _, c := range k.Choices {
@@ -113,37 +121,51 @@ type change struct {
 	Value string `json:"value"`
 }
 
-// changes reads the body of a request about settings, and answers if it cannot.
-func changes(w http.ResponseWriter, r *http.Request) ([]settings.Change, bool) {
-	var in struct{ Changes []change }
-	if !read(w, r, &in) {
-		return nil, false
+// changes reads the body of a request about settings: new values, and keys that go back
+// to their defaults. Those are written down too, as a person would see them.
+func changes(w http.ResponseWriter, r *http.Request) ([]settings.Change, error) {
+	var in struct {
+		Changes []change
+		Reset   []string
+	}
+	if err := read(w, r, &in); err != nil {
+		return nil, err
 	}
 	var list []settings.Change
 	for _, c := range in.Changes {
 		list = append(list, settings.Change(c))
 	}
-	if len(list) == 0 {
-		fail(w, badRequest("there are no changes"))
-		return nil, false
+	schema := settings.Schema()
+	for _, path := range in.Reset {
+		i := slices.IndexFunc(schema, func(k settings.Key) bool { return k.Path == path })
+		if i < 0 {
+			return nil, badRequest(fmt.Sprintf("there is no setting %q", path))
+		}
+		list = append(list, settings.Change{Key: path, Value: schema[i].Default})
 	}
-	return list, true
+	if len(list) == 0 {
+		return nil, badRequest("there are no changes")
+	}
+	return list, nil
 }
 
 // checkSettings says what would be wrong with changes.
 func (s *Server) checkSettings(w http.ResponseWriter, r *http.Request) {
-	if list, ok := changes(w, r); ok {
-		answer(w, http.StatusOK, map[string]any{"problems": problemsOf(s.app.CheckSettings(list))})
+	list, err := changes(w, r)
+	if err != nil {
+		fail(w, err)
+		return
 	}
+	answer(w, http.StatusOK, map[string]any{"problems": problemsOf(s.app.CheckSettings(list))})
 }
 
 // changeSettings puts changes in force, and answers with the form as it is then.
 func (s *Server) changeSettings(w http.ResponseWriter, r *http.Request) {
-	list, ok := changes(w, r)
-	if !ok {
-		return
+	list, err := changes(w, r)
+	if err == nil {
+		err = s.app.ChangeSettings(r.Context(), list)
 	}
-	if err := s.app.ChangeSettings(r.Context(), list); err != nil {
+	if err != nil {
 		fail(w, err)
 		return
 	}

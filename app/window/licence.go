@@ -13,13 +13,14 @@ type licence struct {
 	Licence string `json:"licence"` // SPDX identifier; "" if it is not in the table
 }
 
-// licences are the modules that the program was built with.
+// licences are the modules that the program was built with, and Go's own library.
 func licences() []licence {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return []licence{}
 	}
-	table, list := licenceTable(), make([]licence, 0, len(info.Deps))
+	table := licenceTable()
+	list := []licence{{"std", info.GoVersion, table["std"]}}
 	for _, m := range info.Deps {
 		list = append(list, licence{m.Path, m.Version, table[m.Path]})
 	}

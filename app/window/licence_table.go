@@ -38,5 +38,6 @@ func licenceTable() map[string]string {
 		"golang.org/x/text":                    "BSD-3-Clause",
 		"gopkg.in/natefinch/lumberjack.v2":     "MIT",
 		"gopkg.in/yaml.v3":                     "MIT",
+		"std":                                  "BSD-3-Clause",
 	}
 }

@@ -11,9 +11,8 @@ package window
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -69,11 +68,11 @@ type Options struct {
 
 const (
 	headerTimeout = 5 * time.Second
-	closeTimeout  = time.Second
-	randomBytes   = 32
-	// ticketLife is how long a link works: a browser may be slow to start.
-	ticketLife = 2 * time.Minute
-	maxTickets = 100
+	// idleTimeout is how long a connection is kept for a page that asks nothing.
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 16 << 10
+	// closeTimeout is how long answers may take that are on their way at the end.
+	closeTimeout = time.Second
 )
 
 // Server is the log window's web server. Its methods may be called concurrently.
@@ -81,75 +80,63 @@ type Server struct {
 	app     App
 	options Options
 	now     func() time.Time
+	pace    pace
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
-	server  *http.Server
-	end     context.CancelFunc
-	host    string // 127.0.0.1:port, once it runs
-	port    string
-	cookie  string // the session's secret
-	tickets map[string]time.Time
+	run     *run // nil while it does not listen
+	tickets tickets
 	streams int // of events
 }
 
 // New returns a server that does not listen yet.
 func New(app App, o Options) *Server {
-	return &Server{app: app, options: o, now: time.Now, tickets: map[string]time.Time{}}
+	return &Server{app: app, options: o, now: time.Now, pace: pace{calm, keepAlive, writeTimeout}}
 }
 
 var errClosed = errors.New("the program is about to end")
 
 // Link returns a new address that opens the window at a page: "", "activity", "log",
 // "settings", "settings/auth.apiKey", "about". It works once, for two minutes. The first
-// call starts the server.
+// call starts the server. The address lets in whoever has it, so it belongs in no log.
 func (s *Server) Link(page string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return "", errClosed
 	}
-	if s.server == nil {
+	if s.run == nil {
 		if err := s.start(); err != nil {
-			return "", err
+			return "", fmt.Errorf("the log window cannot open a port: %w", err)
 		}
 	}
-	ticket, err := random()
-	if err != nil {
-		return "", err
-	}
-	for old, until := range s.tickets {
-		if s.now().After(until) || len(s.tickets) >= maxTickets {
-			delete(s.tickets, old)
-		}
-	}
-	s.tickets[ticket] = s.now().Add(ticketLife)
-	query := url.Values{"ticket": {ticket}}
+	query := url.Values{"ticket": {s.tickets.issue(s.now())}}
 	if page != "" {
 		query.Set("page", page)
 	}
-	return "http://" + s.host + "/open?" + query.Encode(), nil
+	link := url.URL{Scheme: "http", Host: loopback + ":" + s.run.port, Path: "/open", RawQuery: query.Encode()}
+	return link.String(), nil
 }
 
-func random() (string, error) {
-	secret := make([]byte, randomBytes)
-	if _, err := rand.Read(secret); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(secret), nil
+// loopback is where the server listens.
+const loopback = "127.0.0.1"
+
+// run is one life of the server: a port, and the secret of those who are let in there.
+type run struct {
+	port   string
+	cookie string
+	server *http.Server
+	end    context.CancelFunc // of all requests
+	ended  chan struct{}      // closed when the port is
 }
 
-// start opens the port. The caller holds the lock.
+// start opens a port. The caller holds the lock.
 func (s *Server) start() error {
 	pages, err := fs.Sub(assets.Window, "window")
 	if err != nil {
 		return err
 	}
-	cookie, err := random()
-	if err != nil {
-		return err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", loopback+":0")
 	if err != nil {
 		return err
 	}
@@ -158,44 +145,63 @@ func (s *Server) start() error {
 		return errors.Join(err, l.Close())
 	}
 	ctx, end := context.WithCancel(context.Background())
-	s.host, s.port, s.cookie, s.end = l.Addr().String(), port, cookie, end
-	server := &http.Server{
-		Handler: s.handler(pages), ReadHeaderTimeout: headerTimeout,
+	one := &run{port: port, cookie: newSecret(), end: end, ended: make(chan struct{})}
+	handler, err := s.handler(one, pages)
+	if err != nil {
+		end()
+		return errors.Join(err, l.Close())
+	}
+	one.server = &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    slog.NewLogLogger(s.options.Log.Handler(), slog.LevelDebug),
 	}
-	s.server = server
-	go func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			s.options.Log.Error("the log window's server ended", "reason", err.Error())
-		}
-	}()
+	s.run = one
+	go s.serve(one, l)
 	return nil
+}
+
+// serve answers until Close, or until the system takes the port away; then the next
+// link opens another.
+func (s *Server) serve(one *run, l net.Listener) {
+	defer close(one.ended)
+	err := one.server.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) {
+		return
+	}
+	s.options.Log.Error("the log window's server ended", "reason", err.Error())
+	one.end()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.run == one {
+		s.run, s.tickets = nil, nil
+	}
 }
 
 // redeem takes a ticket out of force, and reports whether it was a good one.
 func (s *Server) redeem(ticket string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	until, ok := s.tickets[ticket]
-	delete(s.tickets, ticket)
-	return ok && !s.now().After(until)
+	return s.tickets.redeem(ticket, s.now())
 }
 
-// Close ends the server and all that it streams.
+// Close ends the server and all that it streams. Answers that are on their way have a
+// second. No link works afterwards.
 func (s *Server) Close() error {
 	s.mu.Lock()
-	server, end := s.server, s.end
-	s.closed, s.server = true, nil
+	one := s.run
+	s.closed, s.run, s.tickets = true, nil, nil
 	s.mu.Unlock()
-	if server == nil {
+	if one == nil {
 		return nil
 	}
-	end()
+	one.end()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		return server.Close()
+	var err error
+	if one.server.Shutdown(ctx) != nil {
+		err = one.server.Close()
 	}
-	return nil
+	<-one.ended
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"os"
 	"path/filepath"
 
@@ -42,6 +43,8 @@ func desktop(p *locale.Printer, from settings.Options, hidden bool) error {
 	if err != nil {
 		return err
 	}
+	log.SetFlags(0)
+	log.SetOutput(a.Trace()) // systray tells its troubles there
 	if err := a.Claim(); errors.Is(err, app.ErrRunning) {
 		return openRunning(context.Background(), p, a.Dirs().State, "")
 	} else if err != nil {

@@ -17,7 +17,7 @@ function cells(r) {
     time: clock(r.start),
     client: r.client || "—",
     model: r.model || "—",
-    route: r.wire ? `${r.dialect} → ${r.upstream}${r.lane === "translated" ? ` (${r.wire})` : ""}` : `${r.dialect} → ${r.upstream}`,
+    route: `${r.dialect} → ${r.upstream}${r.lane ? ` · ${t(`window.lane.short.${r.lane}`)}` : ""}`, // locale: window.lane.short.*
     status: r.state === "running" ? t("window.activity.running") : String(r.status),
     in: some(r.input), cached: some(r.cached), out: some(r.output),
     first: r.firstByteMs ? duration(r.firstByteMs) : "",
@@ -223,6 +223,7 @@ class Activity {
     const row = this.rows.get(id);
     row.tr.setAttribute("aria-selected", "true");
     this.detail.hidden = false;
+    this.split.classList.add("open");
     this.show(row.r);
   }
 
@@ -230,6 +231,7 @@ class Activity {
     this.rows.get(this.selected)?.tr.removeAttribute("aria-selected");
     this.selected = undefined;
     this.detail.hidden = true;
+    this.split.classList.remove("open");
     this.drawn = undefined;
   }
 

@@ -13,7 +13,7 @@ export function settingsPage(place, target) {
     go: (rest) => view.show(rest),
     leave: () => view.end(),
     unsaved: () => view.changes.size > 0,
-    mayLeave: () => view.changes.size === 0 || confirm(t("window.settings.leave")),
+    mayLeave: () => view.changes.size === 0 || view.saving || confirm(t("window.settings.leave")),
   };
 }
 
@@ -27,10 +27,10 @@ class Settings {
     this.problems = el("div");
     this.groups = el("div");
     this.count = el("span", { id: "count" });
-    this.save = el("button", { class: "main", type: "submit", id: "save", text: t("window.settings.save") });
+    this.save = el("button", { class: "main", type: "button", id: "save", text: t("window.settings.save"), on: { click: () => this.store() } });
     this.bar = el("div", { class: "savebar", hidden: true }, this.count,
       el("button", { type: "button", id: "discard", text: t("window.settings.discard"), on: { click: () => this.load() } }), this.save);
-    place.append(el("form", { class: "settings", novalidate: true, autocomplete: "off", on: { submit: (e) => { e.preventDefault(); this.store(); } } },
+    place.append(el("div", { class: "settings", on: { keydown: (e) => { if (e.key === "Enter" && e.target.matches(".field input")) this.store(); } } },
       el("div", { class: "head" }, el("h1", { text: t("window.nav.settings") }), this.search), this.file, this.problems, this.groups, this.bar));
     // Somebody else may change the file; what is being typed here stays.
     this.end = on("snapshot", () => { if (this.changes.size === 0 && !this.groups.contains(document.activeElement)) this.load(); });
@@ -103,7 +103,10 @@ class Settings {
   }
 
   control(k, field, locked) {
-    if (!k.secret || !k.set || locked) return field.input;
+    if (!k.secret) return field.input;
+    // A form of its own for each, or browsers take several for one login.
+    const form = el("form", { class: "secret", on: { submit: (e) => e.preventDefault() } }, field.input);
+    if (!k.set || locked) return form;
     const remove = el("button", { type: "button", text: t("window.settings.remove"), on: { click: () => {
       field.removed = !field.removed;
       setText(remove, t(field.removed ? "window.settings.keep" : "window.settings.remove"));
@@ -111,7 +114,8 @@ class Settings {
       field.input.value = "";
       this.typed(field);
     } } });
-    return el("div", { class: "secret" }, field.input, remove);
+    form.append(remove);
+    return form;
   }
 
   origin(k) {
@@ -173,6 +177,7 @@ class Settings {
   async store() {
     if (this.changes.size === 0) return;
     this.save.disabled = true;
+    this.saving = true; // what is on its way is not lost
     try {
       const form = await post("/api/settings", { changes: this.list() });
       this.changes.clear();
@@ -182,6 +187,8 @@ class Settings {
       if (e.problems?.length) this.tell(e.problems);
       else this.save.disabled = false;
       say(e.message);
+    } finally {
+      this.saving = false;
     }
   }
 

@@ -92,8 +92,7 @@ function banner(p) {
   if (p.kind === "login") buttons.push(el("button", { class: "main", type: "button", text: t("window.addkey"), on: { click: () => { location.hash = "settings/auth.apiKey"; } } }));
   if (p.kind !== "settings") buttons.push(el("button", { type: "button", text: t("window.problem.dismiss"), on: { click: () => act("/api/dismiss", { kind: p.kind }) } }));
   return el("section", { class: "banner", role: "alert" },
-    el("p", {}, el("strong", { text: message(p.text) })),
-    (p.details ?? []).map((d) => el("pre", { text: d })),
-    el("p", { text: message(p.remedy) }),
+    el("div", {}, el("p", {}, el("strong", { text: message(p.text) }), ` ${message(p.remedy)}`),
+      (p.details ?? []).map((d) => el("pre", { class: "soft", text: d }))),
     el("div", { class: "buttons" }, buttons));
 }
