@@ -7,7 +7,7 @@ RELEASE ?=
 LDFLAGS := -s -w $(if $(RELEASE),-X main.release=$(RELEASE))
 SOURCES := $(shell find app proxy tray assets -type f 2>/dev/null | grep -v _test.go) go.mod go.sum
 
-.PHONY: help build run demo test test-unit test-clients lint bench fuzz clean
+.PHONY: help build run demo test test-unit test-clients test-desktop pictures lint bench fuzz clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,8 +17,8 @@ build: $(BIN) ## build bin/glmtray
 $(BIN): $(SOURCES)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./app/cmd/glmtray
 
-run: $(BIN) ## run the proxy with your own settings
-	$(BIN) serve
+run: $(BIN) ## run the program with its tray and your own settings
+	$(BIN)
 
 demo: $(BIN) ## run the proxy on its built-in upstream: no account, no network
 	@echo 'A tool call:   send a prompt that contains  demo:tool get_weather {"city":"Rome"}'
@@ -27,7 +27,7 @@ demo: $(BIN) ## run the proxy on its built-in upstream: no account, no network
 	@echo "Try it:        curl http://127.0.0.1:$${ZCODE_PROXY_PORT:-$${PORT:-8080}}/v1/chat/completions -d '{\"model\":\"glm-4.6\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'"
 	@$(BIN) serve --demo
 
-test: test-unit test-clients ## run all tests: unit tests with -race, then real clients
+test: test-unit test-clients test-desktop ## run all tests: unit tests with -race, real clients, real desktops
 
 test-unit: ## run the Go tests with -race, then the long ones without
 	go test -race -short ./...
@@ -36,6 +36,17 @@ test-unit: ## run the Go tests with -race, then the long ones without
 
 test-clients: $(BIN) ## run Claude Code and other real clients against the demo
 	build/clients/run.sh
+
+# Where the tests leave pictures of what they saw.
+ARTIFACTS ?= $(CURDIR)/bin/artifacts
+
+test-desktop: $(BIN) ## run the tray in real panels, the window in a browser, the Windows build in wine
+	build/desktop/install.sh
+	GLMTRAY_ARTIFACTS=$(ARTIFACTS) go test -tags desktop -timeout 10m ./build/desktop
+
+pictures: test-desktop ## make the pictures of the README anew
+	convert $(ARTIFACTS)/xfce4-panel-menu.png -crop 296x404+0+0 +repage -strip build/desktop/pictures/menu.png
+	convert $(ARTIFACTS)/activity-detail.png -strip -colors 128 build/desktop/pictures/window.png
 
 lint: ## check formatting, vet, tidiness of go.mod, other systems
 	build/lint.sh

@@ -237,7 +237,7 @@ func (a *App) spawn(part string, run func()) {
 	go func() {
 		defer func() {
 			if fault := recover(); fault != nil {
-				a.crashed(part, fault)
+				a.Crashed(part, fault)
 			}
 		}()
 		run()

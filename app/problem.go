@@ -149,8 +149,8 @@ func (a *App) solved(kinds ...string) {
 // Dismiss takes a problem off the faces; it comes back when it happens again.
 func (a *App) Dismiss(kind string) { a.solved(kind) }
 
-// crashed tells of a part of the program that panicked.
-func (a *App) crashed(part string, fault any) {
+// Crashed tells of a part of the program that panicked.
+func (a *App) Crashed(part string, fault any) {
 	a.log.Error("a part of the program crashed", "part", part, "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
 	a.report(proxyProblem(fmt.Sprintf("%s: %v", part, fault)))
 }

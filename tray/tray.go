@@ -38,6 +38,8 @@ type App interface {
 	SetIcon(shown bool)
 	// NoIcon is told why there is none, and what a person can do.
 	NoIcon(reason, remedy locale.Message)
+	// Crashed is told of a part of the program that panicked, in the goroutine that did.
+	Crashed(part string, fault any)
 	// Report is told of an intent that failed.
 	Report(err error)
 }

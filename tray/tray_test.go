@@ -46,6 +46,7 @@ func (f *fake) SetLanguage(_ context.Context, tag string) error { return f.note(
 func (f *fake) Open(_ context.Context, page string) error       { return f.note("open " + page) }
 func (f *fake) CopyText(string) string                          { return f.text }
 func (f *fake) Quit()                                           { _ = f.note("quit") }
+func (f *fake) Crashed(part string, _ any)                      { _ = f.note(part + " crashed") }
 func (f *fake) SetIcon(bool)                                    {}
 func (f *fake) NoIcon(reason, _ locale.Message)                 { _ = f.note("no icon: " + reason.ID) }
 func (f *fake) Report(err error)                                { _ = f.note("report " + err.Error()) }

@@ -32,14 +32,26 @@ func Run(ctx context.Context, app App) error {
 	systray.SetTitle("GLM Tray") // before it starts: it becomes the item's Id
 	var parts sync.WaitGroup
 	systray.Run(func() {
-		parts.Go(func() { w.worker.run(ctx) })
-		parts.Go(func() { w.follow(ctx) })
-		parts.Go(func() { watchHost(ctx, app) })
+		for _, part := range []func(){
+			func() { w.worker.run(ctx) }, func() { w.follow(ctx) }, func() { watchHost(ctx, app) },
+		} {
+			parts.Go(func() {
+				defer rescue(app)
+				part()
+			})
+		}
 		context.AfterFunc(ctx, systray.Quit)
 	}, nil)
 	stop()
 	parts.Wait()
 	return nil
+}
+
+// rescue tells of a part of the tray that panicked; the proxy goes on without it.
+func rescue(app App) {
+	if fault := recover(); fault != nil {
+		app.Crashed("tray", fault)
+	}
 }
 
 // widget shows a menu with systray. Only the goroutine of follow and, for a rebuild,

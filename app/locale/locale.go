@@ -7,7 +7,6 @@ package locale
 
 import (
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -36,25 +35,49 @@ type Printer struct {
 }
 
 // Load returns the printer for a setting: "system" or the tag of a language. env looks
-// up an environment variable, as os.Getenv does. The error means that the program's own
-// catalogues are broken.
-func Load(setting string, env func(string) string) (*Printer, error) {
+// up an environment variable, as os.Getenv does. domains are those whose texts are
+// wanted, all if none is named: every start of the command line waits for this, and
+// most of it goes into reading YAML. The error means that the program's own catalogues
+// are broken. On macOS it may wait up to two seconds for the system to name its languages.
+func Load(setting string, env func(string) string, domains ...string) (*Printer, error) {
 	p := &Printer{tag: choose(setting, env), texts: map[string]string{}}
+	names, err := catalogues(domains)
+	if err != nil {
+		return nil, err
+	}
 	bundle := newBundle()
 	// English first: where the language has no text its own stays.
-	for _, tag := range []string{English, p.tag} {
-		files, err := fs.Glob(assets.Locales, "locales/*."+tag+".yaml")
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range files {
-			if err := p.read(bundle, name, tag); err != nil {
-				return nil, fmt.Errorf("%s: %w", path.Base(name), err)
+	for _, tag := range slices.Compact([]string{English, p.tag}) {
+		for _, name := range names {
+			file := path.Join(folder, name+"."+tag+".yaml")
+			if err := p.read(bundle, file, tag); err != nil {
+				return nil, fmt.Errorf("%s: %w", path.Base(file), err)
 			}
 		}
 	}
 	p.localizer = i18n.NewLocalizer(bundle, p.tag, English)
 	return p, nil
+}
+
+// folder holds the catalogues among the assets.
+const folder = "locales"
+
+// catalogues returns the domains as they are, or all that there are in English.
+func catalogues(domains []string) ([]string, error) {
+	if len(domains) > 0 {
+		return domains, nil
+	}
+	files, err := assets.Locales.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, file := range files {
+		if name, ok := strings.CutSuffix(file.Name(), "."+English+".yaml"); ok {
+			names = append(names, name)
+		}
+	}
+	return names, nil
 }
 
 func newBundle() *i18n.Bundle { return i18n.NewBundle(language.English) }

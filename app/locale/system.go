@@ -21,6 +21,9 @@ type Language struct {
 // Languages returns those that there are catalogues for. The caller owns the slice.
 func Languages() []Language { return []Language{{English, "English"}, {Chinese, "简体中文"}} }
 
+// maxWanted bounds how many of the languages that the system lists are looked at.
+const maxWanted = 32
+
 // choose returns the tag of the language for a setting: the language itself, or for
 // System the best that there is for the system's.
 func choose(setting string, env func(string) string) string {
@@ -30,18 +33,31 @@ func choose(setting string, env func(string) string) string {
 			wanted = fromSystem()
 		}
 	}
-	for _, name := range wanted {
-		// Only a Chinese reader is served by Chinese, in whatever script; whoever reads
-		// neither language is likelier to know English.
-		tag, err := language.Parse(name)
-		if base, _ := tag.Base(); err == nil && base.String() == "zh" {
-			return Chinese
-		}
-		if base, _ := tag.Base(); err == nil && base.String() == "en" {
-			return English
+	for _, name := range wanted[:min(len(wanted), maxWanted)] {
+		if tag, ok := catalogueFor(name); ok {
+			return tag
 		}
 	}
 	return English
+}
+
+// catalogueFor returns the language of the catalogues that a reader of another is served
+// by, if there is one. That is a question of the language alone, which a matcher of tags
+// answers worse: it takes script and country for a distance, and Welsh for English.
+// The varieties of Chinese share its writing, and have names of their own in glibc
+// (cmn_TW, yue_HK, nan_TW, hak_TW, lzh_TW).
+func catalogueFor(name string) (tag string, ok bool) {
+	parsed, err := language.Parse(name)
+	if err != nil {
+		return "", false
+	}
+	switch base, confidence := parsed.Base(); base.String() {
+	case "zh", "cmn", "yue", "nan", "hak", "lzh", "wuu":
+		return Chinese, true
+	case "en":
+		return English, confidence == language.Exact // of no language at all it is a guess
+	}
+	return "", false
 }
 
 // fromEnvironment returns the languages that the environment asks for, the first the
@@ -63,7 +79,7 @@ func fromEnvironment(env func(string) string) []string {
 	}
 	var list []string
 	for entry := range strings.SplitSeq(env("LANGUAGE"), ":") {
-		if entry != "" {
+		if entry != "" && len(list) < maxWanted-1 {
 			list = append(list, bare(entry))
 		}
 	}

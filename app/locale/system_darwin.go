@@ -19,5 +19,11 @@ func fromSystem() []string {
 	if err != nil {
 		return nil
 	}
-	return strings.FieldsFunc(string(out), func(r rune) bool { return strings.ContainsRune("(), \"\n\t", r) })
+	return appleLanguages(string(out))
+}
+
+// appleLanguages reads a property list that is an array of strings, the way defaults
+// prints one.
+func appleLanguages(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune("(), \"\n\t", r) })
 }

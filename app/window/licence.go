@@ -10,7 +10,7 @@ import (
 type licence struct {
 	Module  string `json:"module"`
 	Version string `json:"version"`
-	Licence string `json:"licence"` // SPDX identifier; "" if it is not in the table
+	Licence string `json:"licence"` // SPDX expression; "" if it is not in the table
 }
 
 // licences are the modules that the program was built with, and Go's own library.

@@ -1,8 +1,8 @@
 package window
 
-// licenceTable has the licence of each module, by SPDX identifier: the main one, where a
-// module has several. A test reads the modules' own licence files and holds it against
-// them.
+// licenceTable has the licence of each module, as an SPDX expression: where a module has
+// code under several, all of them. A test reads the modules' own licence files and holds
+// the table against them.
 func licenceTable() map[string]string {
 	return map[string]string{
 		"fyne.io/systray":                      "Apache-2.0",
@@ -20,7 +20,7 @@ func licenceTable() map[string]string {
 		"github.com/google/uuid":               "BSD-3-Clause",
 		"github.com/inconshreveable/mousetrap": "Apache-2.0",
 		"github.com/jackmordaunt/icns/v3":      "MIT",
-		"github.com/klauspost/compress":        "BSD-3-Clause",
+		"github.com/klauspost/compress":        "Apache-2.0 AND BSD-3-Clause AND MIT",
 		"github.com/nfnt/resize":               "ISC",
 		"github.com/nicksnyder/go-i18n/v2":     "MIT",
 		"github.com/pkg/browser":               "BSD-2-Clause",
@@ -37,7 +37,7 @@ func licenceTable() map[string]string {
 		"golang.org/x/term":                    "BSD-3-Clause",
 		"golang.org/x/text":                    "BSD-3-Clause",
 		"gopkg.in/natefinch/lumberjack.v2":     "MIT",
-		"gopkg.in/yaml.v3":                     "MIT",
+		"gopkg.in/yaml.v3":                     "Apache-2.0 AND MIT",
 		"std":                                  "BSD-3-Clause",
 	}
 }

@@ -1,4 +1,4 @@
-//go:build desktop
+//go:build desktop && linux
 
 package desktop
 
@@ -163,6 +163,15 @@ func (w *window) noOverflow(what string) {
 	}
 }
 
+// quietPlace is a home in a session that has a tray, so that no page has to speak of a
+// missing one.
+func quietPlace(t *testing.T, env ...string) *place {
+	t.Helper()
+	s := newSession(t)
+	(&fakeWatcher{}).begin(t, s.bus)
+	return s.place(env...)
+}
+
 const rows = "document.querySelectorAll('#requests tbody tr:not([hidden])').length"
 
 // cell is the text of a cell in the newest row.
@@ -172,7 +181,7 @@ func cell(name string) string {
 
 // TestActivity watches requests come, run and end, and looks at one.
 func TestActivity(t *testing.T) {
-	p := newPlace(t)
+	p := quietPlace(t)
 	p.start(t)
 	s := p.running(t)
 	w := openWindow(t, p, "")
@@ -258,7 +267,7 @@ func TestActivity(t *testing.T) {
 
 // TestSettings changes settings in the form, and looks into the file.
 func TestSettings(t *testing.T) {
-	p := newPlace(t, "ZCODE_APP_VERSION=9.9.9")
+	p := quietPlace(t, "ZCODE_APP_VERSION=9.9.9")
 	p.start(t)
 	p.running(t)
 	w := openWindow(t, p, "settings/auth.apiKey")
@@ -314,7 +323,7 @@ func TestSettings(t *testing.T) {
 
 // TestLogAndAbout looks at the other pages.
 func TestLogAndAbout(t *testing.T) {
-	p := newPlace(t)
+	p := quietPlace(t)
 	p.start(t)
 	s := p.running(t)
 	w := openWindow(t, p, "log")
@@ -357,7 +366,7 @@ func TestLogAndAbout(t *testing.T) {
 
 // TestReconnect holds that a page whose connection breaks has each request once.
 func TestReconnect(t *testing.T) {
-	p := newPlace(t)
+	p := quietPlace(t)
 	p.start(t)
 	s := p.running(t)
 	w := openWindow(t, p, "activity")

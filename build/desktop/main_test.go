@@ -85,6 +85,7 @@ retry:
 func newPlace(t *testing.T, env ...string) *place {
 	t.Helper()
 	p := &place{home: t.TempDir()}
+	// Of two of one name the later counts.
 	p.env = append([]string{
 		"HOME=" + p.home, "GLMTRAY_HOME=" + filepath.Join(p.home, "glmtray"), "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8",
 	}, env...)

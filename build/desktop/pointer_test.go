@@ -75,7 +75,7 @@ func (s *session) opened(before map[string]box) (found box) {
 	s.t.Helper()
 	waitFor(s.t, "a menu on the screen", func() bool {
 		for id, b := range s.windows() {
-			if old, was := before[id]; (!was || old != b) && b.height > 40 && b.width > 60 && b.width < 800 {
+			if old, was := before[id]; (!was || old != b) && isMenu(b) {
 				found = b
 				return true
 			}
@@ -125,6 +125,10 @@ func (s *session) choose(panel string, pid int, path ...string) {
 	}
 	for n, label := range path {
 		window := s.opened(before)
+		if !s.seen {
+			s.seen = true
+			s.picture(panel + "-menu")
+		}
 		y, ok := st.row(menu, label, window.height)
 		if !ok {
 			s.t.Fatalf("there is no entry %q in\n%s", label, menu.text(""))
@@ -138,5 +142,17 @@ func (s *session) choose(panel string, pid int, path ...string) {
 			menu, _ = menu.find(label)
 		}
 	}
-	time.Sleep(settle) // until the menu has gone
+	waitFor(s.t, "the menu to close", func() bool {
+		for _, b := range s.windows() {
+			if isMenu(b) {
+				return false
+			}
+		}
+		return true
+	})
+	time.Sleep(settle) // until the panel takes clicks again
 }
+
+// isMenu tells a menu from the panel, which is as wide as the screen, and from windows
+// that only exist.
+func isMenu(b box) bool { return b.height > 40 && b.width > 60 && b.width < 800 }

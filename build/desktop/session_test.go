@@ -4,6 +4,7 @@ package desktop
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,6 +22,7 @@ type session struct {
 	home string
 	env  []string
 	bus  *dbus.Conn
+	seen bool // there is a picture of the menu
 }
 
 // newSession starts a session bus with folders of its own, so that nothing of the
@@ -90,7 +92,8 @@ func (s *session) tool(name string, args ...string) error {
 	s.t.Helper()
 	cmd := exec.Command(need(s.t, name), args...)
 	cmd.Env = s.env
-	if out, err := cmd.CombinedOutput(); err != nil {
+	cmd.WaitDelay = time.Second // for what it starts and leaves behind
+	if out, err := cmd.CombinedOutput(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return fmt.Errorf("%s %v: %w: %s", name, args, err, out)
 	}
 	return nil
@@ -277,6 +280,36 @@ func (s *session) click(pid int, path ...string) {
 	if call.Err != nil {
 		s.t.Fatal(call.Err)
 	}
+}
+
+// opener puts a program in the place of the one that opens addresses, which writes them
+// down; the returned function reads them.
+func (s *session) opener() func() []string {
+	s.t.Helper()
+	tools, file := filepath.Join(s.home, "tools"), filepath.Join(s.home, "opened")
+	write(s.t, filepath.Join(tools, "xdg-open"), "#!/bin/sh\necho \"$1\" >> '"+file+"'\n")
+	if err := os.Chmod(filepath.Join(tools, "xdg-open"), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	s.env = append(s.env, "PATH="+tools+":"+os.Getenv("PATH"))
+	return func() []string {
+		text, err := os.ReadFile(file)
+		if err != nil && !os.IsNotExist(err) {
+			s.t.Fatal(err)
+		}
+		return strings.Fields(string(text))
+	}
+}
+
+// clipboard is what would be pasted.
+func (s *session) clipboard() string {
+	cmd := exec.Command(need(s.t, "xclip"), "-o", "-selection", "clipboard")
+	cmd.Env = s.env
+	out, err := cmd.Output()
+	if err != nil {
+		return "" // nothing was copied yet
+	}
+	return string(out)
 }
 
 // picture takes one of the whole screen.

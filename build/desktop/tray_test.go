@@ -37,6 +37,7 @@ func TestPanels(t *testing.T) {
 			s := newSession(t)
 			s.screen()
 			s.panel(panel)
+			opened := s.opener()
 			p := s.place()
 			p.configure(t, config+"auth:\n  apiKey: 0123456789abcdef.secretsecret\nproviders:\n  bigmodel:\n    anthropicBase: "+other.URL+"\n")
 			cmd := p.start(t)
@@ -47,6 +48,13 @@ func TestPanels(t *testing.T) {
 			base := clickStopAndStart(t, s, p, panel, pid)
 			clickProvider(t, s, p, panel, pid, base, &elsewhere)
 			clickAutostart(t, s, p, panel, pid)
+			s.choose(panel, pid, "Open log window")
+			waitFor(t, "the browser", func() bool {
+				links := opened()
+				return len(links) == 1 && strings.Contains(links[0], "/open?page=activity&ticket=")
+			})
+			s.choose(panel, pid, "Copy", "OpenAI base URL")
+			waitFor(t, "the address in the clipboard", func() bool { return s.clipboard() == p.running(t).BaseURL+"/v1" })
 			s.choose(panel, pid, "Quit")
 			if err := cmd.Wait(); err != nil {
 				t.Errorf("after Quit: %v", err)
@@ -121,6 +129,25 @@ func clickAutostart(t *testing.T, s *session, p *place, panel string, pid int) {
 	}
 	s.choose(panel, pid, "Launch at login")
 	p.until(t, "launch at login to end", func(s state.Snapshot) bool { return !s.Autostart.Enabled })
+}
+
+// TestWelcome holds that somebody without a key is shown the window, but not at login.
+func TestWelcome(t *testing.T) {
+	for args, want := range map[string]int{"": 1, "--hidden": 0} {
+		s := newSession(t)
+		(&fakeWatcher{}).begin(t, s.bus)
+		opened := s.opener()
+		p := s.place("DISPLAY=:none")
+		p.configure(t, "server:\n  port: 0\n")
+		p.start(t, strings.Fields(args)...)
+		p.until(t, "the icon", func(s state.Snapshot) bool { return s.Phase == state.Running && s.Icon.Shown })
+		if want > 0 {
+			waitFor(t, "the window", func() bool { return len(opened()) == want })
+		}
+		if got := opened(); len(got) != want {
+			t.Errorf("%q opened %q", args, got)
+		}
+	}
 }
 
 // TestPanelComesAndGoes holds that the program says that there is no place for the icon,

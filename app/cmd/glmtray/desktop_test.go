@@ -306,3 +306,36 @@ func TestBrokenConfig(t *testing.T) {
 		return !wrong && s.Provider == "demo"
 	})
 }
+
+// TestNowhereToWrite holds that the program serves on where it may write nothing, and
+// says so. No folder can be made below /proc, not even by root.
+func TestNowhereToWrite(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the test needs /proc")
+	}
+	m := newMachine(t)
+	port := freePort(t)
+	m.configure(t, "provider: demo\nserver:\n  port: "+port+"\n")
+	cmd := m.command(t.Context(), []string{"GLMTRAY_HOME=/proc/nowhere"})
+	var out output
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the proxy", func() bool {
+		resp, err := http.Get("http://127.0.0.1:" + port + "/health")
+		if err == nil {
+			resp.Body.Close()
+		}
+		return err == nil
+	})
+	waitFor(t, "words about the folder", func() bool { return strings.Contains(out.String(), "/proc/nowhere/state could not be written") })
+	if code, _ := fetch(t, "http://127.0.0.1:"+port+chatPath, conversation("Hello", false)); code != http.StatusOK {
+		t.Errorf("status %d", code)
+	}
+	stop(t, cmd.Process)
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}

@@ -30,6 +30,8 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run executes a command line and returns the exit code.
 func run(args []string) int {
+	// Cobra would refuse a program that was started by a click on Windows.
+	cobra.MousetrapHelpText = ""
 	p, err := speak()
 	if err == nil {
 		root := newRoot(p)

@@ -3,7 +3,8 @@
 import { get, post } from "./api.js";
 import { el, say, setText } from "./dom.js";
 import { t } from "./i18n.js";
-import { on } from "./store.js";
+import { act } from "./shell.js";
+import { on, store } from "./store.js";
 
 const typingPause = 200;
 
@@ -26,15 +27,31 @@ class Settings {
     this.file = el("p", { class: "soft" });
     this.problems = el("div");
     this.groups = el("div");
+    this.login = el("input", { type: "checkbox", id: "autostart", on: { change: async () => {
+      if (!await act("/api/autostart", { enabled: this.login.checked })) this.showLogin();
+    } } });
+    this.loginRow = el("section", {}, el("div", { class: "field" }, el("label", { for: "autostart", text: t("window.settings.autostart") }),
+      el("div", { class: "control" }, this.login), el("div", { class: "help", text: t("window.settings.autostart.help") })));
     this.count = el("span", { id: "count" });
     this.save = el("button", { class: "main", type: "button", id: "save", text: t("window.settings.save"), on: { click: () => this.store() } });
     this.bar = el("div", { class: "savebar", hidden: true }, this.count,
       el("button", { type: "button", id: "discard", text: t("window.settings.discard"), on: { click: () => this.load() } }), this.save);
     place.append(el("div", { class: "settings", on: { keydown: (e) => { if (e.key === "Enter" && e.target.matches(".field input")) this.store(); } } },
-      el("div", { class: "head" }, el("h1", { text: t("window.nav.settings") }), this.search), this.file, this.problems, this.groups, this.bar));
+      el("div", { class: "head" }, el("h1", { text: t("window.nav.settings") }), this.search), this.file, this.problems, this.loginRow, this.groups, this.bar));
     // Somebody else may change the file; what is being typed here stays.
-    this.end = on("snapshot", () => { if (this.changes.size === 0 && !this.groups.contains(document.activeElement)) this.load(); });
+    this.end = on("snapshot", () => {
+      this.showLogin();
+      if (this.changes.size === 0 && !this.groups.contains(document.activeElement)) this.load();
+    });
+    this.showLogin();
     this.load();
+  }
+
+  // showLogin shows whether the program starts at login, which is no key of the file.
+  showLogin() {
+    const { possible, enabled } = store.snapshot.autostart;
+    this.login.disabled = !possible;
+    this.login.checked = enabled;
   }
 
   async load() {
@@ -98,15 +115,13 @@ class Settings {
     const listen = { input: () => this.typed(field), change: () => this.typed(field) };
     if (k.kind === "switch") return el("input", { type: "checkbox", id, checked: k.value === "true", on: { change: () => this.typed(field) } });
     if (k.kind === "choice") return el("select", { id, on: { change: () => this.typed(field) } }, k.choices.map((c) => el("option", { value: c.value, text: c.title, selected: c.value === k.value })));
-    if (k.secret) return el("input", { type: "password", id, autocomplete: "new-password", placeholder: k.set ? k.value : t("window.settings.notset"), on: listen });
+    // No password field: browsers would offer to keep it, and take the page for a login.
+    if (k.secret) return el("input", { type: "text", class: "masked", id, autocomplete: "off", spellcheck: "false", placeholder: k.set ? k.value : t("window.settings.notset"), on: listen });
     return el("input", { type: "text", id, value: k.value, inputmode: k.kind === "whole number" ? "numeric" : k.kind === "number" ? "decimal" : null, spellcheck: "false", on: listen });
   }
 
   control(k, field, locked) {
-    if (!k.secret) return field.input;
-    // A form of its own for each, or browsers take several for one login.
-    const form = el("form", { class: "secret", on: { submit: (e) => e.preventDefault() } }, field.input);
-    if (!k.set || locked) return form;
+    if (!k.secret || !k.set || locked) return field.input;
     const remove = el("button", { type: "button", text: t("window.settings.remove"), on: { click: () => {
       field.removed = !field.removed;
       setText(remove, t(field.removed ? "window.settings.keep" : "window.settings.remove"));
@@ -114,8 +129,7 @@ class Settings {
       field.input.value = "";
       this.typed(field);
     } } });
-    form.append(remove);
-    return form;
+    return el("div", { class: "secret" }, field.input, remove);
   }
 
   origin(k) {
@@ -194,6 +208,7 @@ class Settings {
 
   find() {
     const wanted = this.search.value.trim().toLowerCase();
+    this.loginRow.hidden = wanted !== "" && !this.loginRow.textContent.toLowerCase().includes(wanted);
     for (const section of this.groups.children) {
       let any = false;
       for (const row of section.querySelectorAll(".field")) {
