@@ -46,7 +46,7 @@ test-desktop: $(BIN) ## run the tray in real panels, the window in a browser, th
 
 pictures: test-desktop ## make the pictures of the README anew
 	convert $(ARTIFACTS)/xfce4-panel-menu.png -crop 296x404+0+0 +repage -strip build/desktop/pictures/menu.png
-	convert $(ARTIFACTS)/activity-detail.png -strip -colors 128 build/desktop/pictures/window.png
+	convert $(ARTIFACTS)/activity-detail.png -strip -define png:compression-level=9 build/desktop/pictures/window.png
 
 lint: ## check formatting, vet, tidiness of go.mod, other systems
 	build/lint.sh

@@ -331,6 +331,9 @@ func TestRecords(t *testing.T) {
 		t.Errorf("%+v", third)
 	}
 	waitFor(t, "a notification", func() bool { return shown.count("quota") == 1 })
+	if log := read(t, f.logFile); !strings.Contains(log, "kind=quota") || strings.Contains(log, "Usage limit") {
+		t.Errorf("the log repeats what the provider said: %s", log)
+	}
 	f.Dismiss(state.ProblemQuota)
 	if len(f.Snapshot().Problems) != 0 {
 		t.Error("a problem that was dismissed is still there")

@@ -105,15 +105,25 @@ func (a *App) report(p state.Problem) {
 		return
 	}
 	text, remedy := printer.Message(p.Text), printer.Message(p.Remedy)
-	if p.Kind != state.ProblemLog { // that would be written nowhere
-		a.log.Warn("problem", "kind", p.Kind, "text", text, "remedy", remedy, "details", fmt.Sprint(p.Details))
-	}
+	a.logProblem(p, text, remedy)
 	if notify := a.options.Notify; notify != nil && wanted {
 		a.spawn("notification", func() {
 			if err := notify(printer.Text("notice.title"), text+" "+remedy); err != nil {
 				a.log.Debug("a notification could not be shown", "reason", err.Error())
 			}
 		})
+	}
+}
+
+// logProblem writes a problem into the log. What a provider said may repeat a piece of a
+// request, so it is for the faces alone.
+func (a *App) logProblem(p state.Problem, text, remedy string) {
+	switch p.Kind {
+	case state.ProblemLog: // would be written nowhere
+	case state.ProblemLogin, state.ProblemQuota:
+		a.log.Warn("problem", "kind", p.Kind, "text", text, "remedy", remedy)
+	default:
+		a.log.Warn("problem", "kind", p.Kind, "text", text, "remedy", remedy, "details", fmt.Sprint(p.Details))
 	}
 }
 

@@ -351,6 +351,7 @@ func TestPace(t *testing.T) {
 		for i := range 1000 {
 			app.requests.Put(history.Record{ID: fmt.Sprint("r", i)})
 			app.lines.Put(journal.Line{Message: fmt.Sprint("line ", i)})
+			app.setPhase(state.Running) // snapshots have no part in the pace
 			time.Sleep(5 * time.Millisecond)
 		}
 		time.Sleep(calm)
@@ -472,6 +473,9 @@ func TestClose(t *testing.T) {
 		group.Go(func() {
 			for ok := true; ok; {
 				_, ok = r.next()
+			}
+			if err := r.lines.Err(); err != nil {
+				t.Errorf("the stream broke instead of ending: %v", err)
 			}
 		})
 	}

@@ -93,7 +93,7 @@ func speak() (*locale.Printer, error) {
 	if loaded, err := settings.Load(settings.Options{}); err == nil {
 		language = loaded.Settings.App.Language
 	}
-	return locale.Load(language, os.Getenv)
+	return locale.Load(language, os.Getenv, "command") // the other texts are not for here
 }
 
 // noArguments refuses arguments as a wrong usage.
