@@ -200,7 +200,9 @@ func (a *App) move(d *door, old, next settings.Server) (net.Listener, error) {
 	if lost != nil {
 		return nil, errors.Join(err, lost)
 	}
+	a.mu.Lock()
 	d.listener = back
+	a.mu.Unlock()
 	a.serve(d, back)
 	return nil, err
 }

@@ -109,3 +109,28 @@ func TestLogSinkLosesNothing(t *testing.T) {
 		t.Errorf("%d lines of %d", whole, writers*lines)
 	}
 }
+
+// TestLogIsTurnedOver holds that a log file stays below its bound, and that the older
+// ones stay beside it.
+func TestLogIsTurnedOver(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "glmtray.log")
+	sink, err := openLog(settings.Logging{Level: "info", File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sink.Close()
+	log, text := sink.logger(), strings.Repeat("x", 64<<10)
+	for range (logFileMB<<20)/len(text) + 1 {
+		log.Info("line", slog.String("text", text))
+	}
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(file), "glmtray*.log"))
+	if err != nil || len(files) != 2 {
+		t.Errorf("%v %v", files, err)
+	}
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err != nil || info.Size() > logFileMB<<20 || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v %v", name, info, err)
+		}
+	}
+}

@@ -132,14 +132,14 @@ func sameMessage(x, y locale.Message) bool { return fmt.Sprint(x) == fmt.Sprint(
 // notified reports whether a person wants to be told of a kind of problem.
 func notified(n settings.Notify, kind string) bool {
 	switch kind {
-	case state.ProblemSettings, state.ProblemPort, state.ProblemProxy:
+	case state.ProblemSettings, state.ProblemPort, state.ProblemProxy, state.ProblemTray:
 		return n.Failure
 	case state.ProblemLogin:
 		return n.Login
 	case state.ProblemQuota:
 		return n.Quota
 	}
-	return kind == state.ProblemTray
+	return false
 }
 
 // solved takes problems back.

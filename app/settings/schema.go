@@ -177,7 +177,7 @@ func appKeys() []Key {
 		choice("app.language", "The language of tray, window and command line. system: that of the desktop.",
 			field(func(s *Settings) *string { return &s.App.Language }), LanguageSystem, "en", "zh-Hans").
 			env("GLMTRAY_LANGUAGE"),
-		onOff("app.notify.failure", "Tell when the proxy cannot start or stops by a fault.",
+		onOff("app.notify.failure", "Tell when the proxy cannot start or stops by a fault, and when there is no place for the icon.",
 			field(func(s *Settings) *bool { return &s.App.Notify.Failure })),
 		onOff("app.notify.login", "Tell when the provider refuses the key, or there is none.",
 			field(func(s *Settings) *bool { return &s.App.Notify.Login })),
