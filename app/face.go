@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/pkg/browser"
-
 	"glmtray/app/autostart"
 	"glmtray/app/history"
 	"glmtray/app/journal"
@@ -26,8 +24,7 @@ func (a *App) OpenLink(page string) (string, error) {
 	return a.window.Link(page)
 }
 
-// Open shows the log window in the person's browser. The error has the address to open
-// by hand, if there is one.
+// Open shows the log window in the person's browser.
 func (a *App) Open(ctx context.Context, page string) error {
 	link, err := a.OpenLink(page)
 	if err != nil {
@@ -48,7 +45,7 @@ func (a *App) OpenFolder(which string) error {
 		return fmt.Errorf("the folder %q does not exist", folder)
 	}
 	a.spawn("folder", func() {
-		if err := browser.OpenFile(folder); err != nil {
+		if err := window.OpenFolder(folder); err != nil {
 			a.log.Warn("the folder could not be shown", "folder", folder, "reason", err.Error())
 		}
 	})

@@ -22,8 +22,8 @@ const browserTimeout = 3 * time.Second
 // package offers no way but its variables, which must be written once and before use.
 var silence = sync.OnceFunc(func() { browser.Stdout, browser.Stderr = nil, nil })
 
-// Open shows a link that Link returned in the person's browser. The error has the link,
-// for the person to open by hand, and so belongs in no log. A browser that was started
+// Open shows a link that Link returned in the person's browser. The error does
+// not repeat the link, whose ticket belongs in no log, but says how to come by one. A browser that was started
 // but does not say whether it shows anything counts as opened. It may be called
 // concurrently.
 func Open(ctx context.Context, link string) error {
@@ -31,7 +31,7 @@ func Open(ctx context.Context, link string) error {
 		return errors.New("that is no address of this program")
 	}
 	if !hasDisplay() {
-		return fmt.Errorf("there is no desktop to open a browser on; open this address on this machine: %s", link)
+		return errors.New("there is no desktop to open a browser on" + byHand)
 	}
 	silence()
 	done := make(chan error, 1)
@@ -41,14 +41,24 @@ func Open(ctx context.Context, link string) error {
 	select {
 	case err := <-done:
 		if err != nil {
-			return fmt.Errorf("no browser could be opened (%w); open this address on this machine: %s", err, link)
+			return fmt.Errorf("no browser could be opened (%w)%s", err, byHand)
 		}
 		return nil
 	case <-late.C:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("nobody waited for the browser (%w); open this address on this machine: %s", ctx.Err(), link)
+		return fmt.Errorf("nobody waited for the browser (%w)%s", ctx.Err(), byHand)
 	}
+}
+
+// byHand says how to come by an address to open by hand.
+const byHand = "; the command glmtray open prints an address to open on this machine"
+
+// OpenFolder shows a folder in the person's file manager. It returns when that has
+// taken it over, or has ended.
+func OpenFolder(path string) error {
+	silence()
+	return browser.OpenFile(path)
 }
 
 // ownLink reports whether an address can be one of Link's, and not one that only begins

@@ -102,7 +102,7 @@ class Activity {
     this.rows.clear();
     this.waiting?.clear();
     this.body.replaceChildren();
-    for (const r of store.requests.values()) this.put(r);
+    for (const r of inOrder(store.requests)) this.put(r);
     if (this.selected && !this.rows.has(this.selected)) this.close();
     this.after();
   }
@@ -160,7 +160,7 @@ class Activity {
     if (!this.paused) {
       if (this.anew) this.redraw();
       else {
-        for (const r of store.requests.values()) if (this.rows.get(r.id)?.r !== r) this.put(r);
+        for (const r of inOrder(store.requests)) if (this.rows.get(r.id)?.r !== r) this.put(r);
         this.trim();
         this.after();
       }
@@ -256,6 +256,11 @@ class Activity {
     this.taught = now;
     this.empty.replaceChildren(...lesson(s));
   }
+}
+
+// inOrder are requests in the order in which they began.
+function inOrder(requests) {
+  return [...requests.values()].sort((a, b) => Date.parse(a.start) - Date.parse(b.start));
 }
 
 // detail is what is known of a request.

@@ -53,6 +53,8 @@ class Log {
   }
 
   append(items) {
+    // The scroll event that tells of a person's scrolling may still be on its way.
+    if (this.following && !this.atEnd()) this.setFollow(false);
     this.list.append(...items.filter((l) => this.matches(l)).map((l) => this.row(l)));
     while (this.list.childElementCount > mostShown) this.list.firstChild.remove();
     this.settle();
@@ -85,9 +87,11 @@ class Log {
 
   // scrolled lets go of the end when a person scrolls up, and takes it again at the end.
   scrolled() {
-    const atEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 24;
+    const atEnd = this.atEnd();
     if (atEnd !== this.following) this.setFollow(atEnd);
   }
+
+  atEnd() { return this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 24; }
 
   setFollow(follow) {
     this.following = follow;

@@ -41,11 +41,24 @@ function connection(connected, ended) {
   tell("connection");
 }
 
+// A page that nobody looks at lets go of its connection: browsers allow six to a host,
+// and a seventh window would wait for ever. What it missed comes when it is seen again.
+const patience = 10_000;
+let leaving;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(leaving);
+  if (document.hidden) leaving = setTimeout(() => source?.close(), patience);
+  else if (source?.readyState === EventSource.CLOSED && !store.ended) connect();
+});
+
 export function wantLines() { if (!withLines) connect(true); }
 
 function requests(batch) {
   if (!batch.whole) store.requests.clear();
-  for (const r of batch.items) store.requests.set(r.id, r);
+  for (const r of batch.items) {
+    store.requests.delete(r.id); // so that it stands behind those that changed before
+    store.requests.set(r.id, r);
+  }
   for (const id of store.requests.keys()) {
     if (store.requests.size <= mostRequests) break;
     store.requests.delete(id);
