@@ -1,0 +1,289 @@
+package upstream
+
+import (
+	"container/list"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"glmtray/proxy/llm"
+	"glmtray/proxy/secret"
+)
+
+// Limits of a pool.
+const (
+	// maxSessions bounds the conversations whose account is remembered.
+	maxSessions = 4096
+	// sessionLife is how long a conversation may rest until its account is forgotten;
+	// the provider's own prompt cache does not outlive it.
+	sessionLife = time.Hour
+	// unknownQuota is how long an account rests whose quota is used up, if the provider
+	// does not say when it resets.
+	unknownQuota = 15 * time.Minute
+	// Rate limits without a time double from firstCooling up to longestCooling.
+	firstCooling   = 2 * time.Second
+	longestCooling = time.Minute
+)
+
+// Member is an account of a pool.
+type Member struct {
+	ID         string // unique in the pool
+	Name       string // for people; must not be secret
+	Credential secret.Value
+}
+
+// The values of MemberState.State.
+const (
+	MemberReady   = "ready"
+	MemberCooling = "cooling" // a rate limit; for moments
+	MemberQuota   = "quota"   // used up until it resets
+	MemberLogin   = "login"   // its credential is refused; somebody must log in again
+)
+
+// MemberState is how an account stands.
+type MemberState struct {
+	ID, Name string
+	State    string
+	Until    time.Time // of cooling and quota; zero otherwise
+	Requests int       // that it was picked for
+	Failures int       // of those
+	LastUsed time.Time // zero: never
+}
+
+// Pool spreads requests over the accounts of one provider and plan. The account that has
+// rested longest is picked first, but a conversation stays with the account that it has,
+// so that the provider's prompt cache stays warm. It may be used concurrently.
+type Pool struct {
+	now func() time.Time
+
+	mu       sync.Mutex // guards what follows
+	members  []*member
+	turn     uint64 // grows with each pick; a clock may be too coarse to order them
+	sessions map[string]*list.Element
+	recent   *list.List // of *session, the latest used in front
+}
+
+type member struct {
+	Member
+	state    string
+	until    time.Time
+	cooling  time.Duration // of the last rate limit in a row
+	turn     uint64        // of the last pick
+	requests int
+	failures int
+	lastUsed time.Time
+}
+
+type session struct {
+	key    string
+	member string
+	used   time.Time
+}
+
+// NewPool returns a pool. now is the clock; nil is time.Now.
+func NewPool(members []Member, now func() time.Time) *Pool {
+	if now == nil {
+		now = time.Now
+	}
+	p := &Pool{now: now, sessions: map[string]*list.Element{}, recent: list.New()}
+	p.Update(members)
+	return p
+}
+
+// Update replaces the members. One that stays, with the same credential, keeps its state;
+// one with a new credential is ready again.
+func (p *Pool) Update(members []Member) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old := p.members
+	p.members = make([]*member, 0, len(members))
+	for _, m := range members {
+		next := &member{Member: m, state: MemberReady}
+		for _, o := range old {
+			if o.ID != m.ID {
+				continue
+			}
+			if o.Credential == m.Credential {
+				next.state, next.until, next.cooling = o.state, o.until, o.cooling
+			}
+			next.turn, next.requests, next.failures, next.lastUsed = o.turn, o.requests, o.failures, o.lastUsed
+		}
+		p.members = append(p.members, next)
+	}
+}
+
+// Lease is an account that was picked for a request.
+type Lease struct {
+	ID         string
+	Credential secret.Value
+	pool       *Pool
+}
+
+// Pick picks an account for a request of a conversation; an empty session is a
+// conversation of its own. Accounts in tried are left out: they have failed for this
+// request. The error, if there is no account to pick, says when there will be one.
+func (p *Pool) Pick(session string, tried ...string) (Lease, *llm.Error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	m := p.remembered(session, tried, now)
+	if m == nil {
+		m = p.rested(tried, now)
+	}
+	if m == nil {
+		return Lease{}, p.nobody(now)
+	}
+	p.turn++
+	m.turn, m.lastUsed = p.turn, now
+	m.requests++
+	p.remember(session, m, now)
+	return Lease{m.ID, m.Credential, p}, nil
+}
+
+// remembered returns the account that a conversation has, if it can be picked.
+func (p *Pool) remembered(key string, tried []string, now time.Time) *member {
+	e, ok := p.sessions[key]
+	if !ok || now.Sub(e.Value.(*session).used) > sessionLife {
+		return nil
+	}
+	if m := p.member(e.Value.(*session).member); m != nil && m.ready(now) && !slices.Contains(tried, m.ID) {
+		return m
+	}
+	return nil
+}
+
+// rested returns the account that has rested longest of those that can be picked.
+func (p *Pool) rested(tried []string, now time.Time) (found *member) {
+	for _, m := range p.members {
+		if m.ready(now) && !slices.Contains(tried, m.ID) && (found == nil || m.turn < found.turn) {
+			found = m
+		}
+	}
+	return found
+}
+
+// remember notes the account of a conversation. One that had to move stays where it is.
+func (p *Pool) remember(key string, m *member, now time.Time) {
+	if key == "" {
+		return
+	}
+	if e, ok := p.sessions[key]; ok {
+		s := e.Value.(*session)
+		s.member, s.used = m.ID, now
+		p.recent.MoveToFront(e)
+		return
+	}
+	p.sessions[key] = p.recent.PushFront(&session{key, m.ID, now})
+	if p.recent.Len() > maxSessions {
+		oldest := p.recent.Remove(p.recent.Back()).(*session)
+		delete(p.sessions, oldest.key)
+	}
+}
+
+func (p *Pool) member(id string) *member {
+	for _, m := range p.members {
+		if m.ID == id {
+			return m
+		}
+	}
+	return nil
+}
+
+// ready reports whether an account can be picked, and takes it back in whose time is
+// over.
+func (m *member) ready(now time.Time) bool {
+	if (m.state == MemberCooling || m.state == MemberQuota) && !now.Before(m.until) {
+		m.state, m.until = MemberReady, time.Time{}
+	}
+	return m.state == MemberReady
+}
+
+// nobody is the error of a pool without an account to pick.
+func (p *Pool) nobody(now time.Time) *llm.Error {
+	var first *member
+	for _, m := range p.members {
+		if !m.ready(now) && m.state != MemberLogin && (first == nil || m.until.Before(first.until)) {
+			first = m
+		}
+	}
+	switch {
+	case first != nil && first.state == MemberQuota:
+		return &llm.Error{Kind: llm.ErrQuota, RetryAfter: first.until.Sub(now),
+			Message: fmt.Sprintf("the quota of every account is used up; the first is back at %s", first.until.Local().Format("15:04"))}
+	case first != nil:
+		return &llm.Error{Kind: llm.ErrRateLimit, RetryAfter: first.until.Sub(now), Message: "every account is at its rate limit for the moment"}
+	}
+	for _, m := range p.members {
+		if m.ready(now) {
+			return &llm.Error{Kind: llm.ErrRateLimit, Message: "every account has been tried for this request"}
+		}
+	}
+	return &llm.Error{Kind: llm.ErrAuthentication, Message: "no account is logged in; log in again from the tray or with: glmtray auth login"}
+}
+
+// Done tells how the request ended; nil is a good end. What is the fault of the request
+// or of the client says nothing about the account.
+func (l Lease) Done(err *llm.Error) {
+	p := l.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := p.member(l.ID)
+	if m == nil || m.Credential != l.Credential {
+		return // it was logged out, or in again, meanwhile
+	}
+	if err == nil {
+		m.cooling = 0
+		return
+	}
+	now := p.now()
+	switch err.Kind {
+	case llm.ErrAuthentication, llm.ErrPermission:
+		m.fail(MemberLogin, time.Time{})
+	case llm.ErrQuota:
+		wait := err.RetryAfter
+		if wait <= 0 {
+			wait = unknownQuota
+		}
+		m.fail(MemberQuota, now.Add(wait))
+	case llm.ErrRateLimit:
+		wait := err.RetryAfter
+		if wait <= 0 {
+			m.cooling = min(max(2*m.cooling, firstCooling), longestCooling)
+			wait = m.cooling
+		}
+		m.fail(MemberCooling, now.Add(wait))
+	}
+}
+
+// fail takes an account out. One that is out for longer, or for good, stays so: the
+// answers of requests that ran side by side come in any order.
+func (m *member) fail(state string, until time.Time) {
+	m.failures++
+	if m.state == MemberLogin || state != MemberLogin && m.until.After(until) {
+		return
+	}
+	m.state, m.until = state, until
+}
+
+// FailsOver reports whether another account may answer a request that failed so.
+func FailsOver(err *llm.Error) bool {
+	switch err.Kind {
+	case llm.ErrAuthentication, llm.ErrPermission, llm.ErrQuota, llm.ErrRateLimit:
+		return true
+	}
+	return false
+}
+
+// States returns how the accounts stand, in the order of the members.
+func (p *Pool) States() []MemberState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	list := make([]MemberState, 0, len(p.members))
+	for _, m := range p.members {
+		m.ready(now) // takes it back in if its time is over
+		list = append(list, MemberState{m.ID, m.Name, m.state, m.until, m.requests, m.failures, m.lastUsed})
+	}
+	return list
+}
