@@ -92,6 +92,7 @@ func TestWithoutADesktop(t *testing.T) {
 	if n := strings.Count(s.stderr.String(), "no desktop session"); n != 1 {
 		t.Errorf("it says so %d times: %s", n, s.stderr.String())
 	}
+	wants(t, m.run(t, nil, "status").stdout, "Problem: There is no desktop session", "Remedy: The program goes on")
 	stop(t, s.cmd.Process)
 	if code := s.wait(t); code != stopCode {
 		t.Errorf("ended with %d", code)

@@ -87,13 +87,14 @@ func newRoot(p *locale.Printer) *cobra.Command {
 }
 
 // speak returns the printer of the command line: in the language that the settings
-// choose, if they can be read.
+// choose, if they can be read. It has the texts that commands print and no others, since
+// each start waits for them.
 func speak() (*locale.Printer, error) {
 	language := locale.System
 	if loaded, err := settings.Load(settings.Options{}); err == nil {
 		language = loaded.Settings.App.Language
 	}
-	return locale.Load(language, os.Getenv, "command") // the other texts are not for here
+	return locale.Load(language, os.Getenv, "command", "notice")
 }
 
 // noArguments refuses arguments as a wrong usage.
