@@ -5,10 +5,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 )
 
-// agent returns the text of a LaunchAgent: launchd.plist(5).
+// agent returns the text of a LaunchAgent: launchd.plist(5). There is no KeepAlive: who
+// quits the program means it.
 func (a App) agent() ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString(xml.Header + `<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -40,30 +40,48 @@ func (a App) agent() ([]byte, error) {
 // label is the name that launchd knows the agent by.
 func label(name string) string { return "app." + name }
 
-// argumentsOf returns the command of a LaunchAgent.
-func argumentsOf(text []byte) ([]string, error) {
-	var words []string
-	inArray, inWord := false, false
-	for d := xml.NewDecoder(bytes.NewReader(text)); ; {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			return words, nil
-		}
-		if err != nil {
-			return nil, errors.Join(errEntry, err)
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			inArray = inArray || t.Name.Local == "array"
-			if inWord = inArray && t.Name.Local == "string"; inWord {
-				words = append(words, "")
-			}
-		case xml.EndElement:
-			inArray, inWord = inArray && t.Name.Local != "array", false
-		case xml.CharData:
-			if inWord {
-				words[len(words)-1] += string(t)
-			}
-		}
+// parsedAgent is what launchd would take from a LaunchAgent.
+type parsedAgent struct {
+	arguments []string
+	starts    bool
+}
+
+// parseAgent reads a LaunchAgent. A text that is none gives errEntry.
+func parseAgent(text []byte) (parsedAgent, error) {
+	var list struct {
+		Dict struct {
+			Items []item `xml:",any"`
+		} `xml:"dict"`
 	}
+	if err := xml.Unmarshal(text, &list); err != nil {
+		return parsedAgent{}, errors.Join(errEntry, err)
+	}
+	var a parsedAgent
+	key, runs, disabled := "", false, false
+	for _, value := range list.Dict.Items {
+		switch {
+		case value.XMLName.Local == "key":
+			key = value.Text
+			continue
+		case key == "ProgramArguments":
+			a.arguments = value.Strings
+		case key == "RunAtLoad":
+			runs = value.XMLName.Local == "true"
+		case key == "Disabled":
+			disabled = value.XMLName.Local == "true"
+		}
+		key = ""
+	}
+	if len(a.arguments) == 0 {
+		return parsedAgent{}, errEntry
+	}
+	a.starts = runs && !disabled
+	return a, nil
+}
+
+// item is a key or a value of a property list's dictionary.
+type item struct {
+	XMLName xml.Name
+	Text    string   `xml:",chardata"`
+	Strings []string `xml:"string"` // if it is an array
 }

@@ -13,51 +13,24 @@ func (a App) file() (string, error) {
 	return filepath.Join(home, "Library", "LaunchAgents", label(a.Name)+".plist"), nil
 }
 
-func (a App) possible() error {
-	_, err := a.file()
-	return err
-}
+func (a App) text() ([]byte, error) { return a.agent() }
 
-// Enable writes the agent, in the place of one that is there. launchd reads it at the
-// next login.
-func (a App) Enable() error {
-	if err := a.Possible(); err != nil {
-		return err
-	}
-	file, err := a.file()
-	if err != nil {
-		return err
-	}
-	text, err := a.agent()
-	if err != nil {
-		return err
-	}
-	return writeFile(file, text)
-}
-
-// Disable removes the agent. That there is none is no error.
-func (a App) Disable() error {
-	file, err := a.file()
-	if err != nil {
-		return err
-	}
-	return removeFile(file)
-}
-
-// IsEnabled reports whether launchd will start the program.
+// IsEnabled reports whether launchd will start the program. A switch of System Settings
+// is not seen: only launchd knows it.
 func (a App) IsEnabled() bool {
-	_, err := a.command()
-	return err == nil
+	agent, err := a.parsed()
+	return err == nil && agent.starts
 }
 
 func (a App) command() ([]string, error) {
-	file, err := a.file()
+	agent, err := a.parsed()
+	return agent.arguments, err
+}
+
+func (a App) parsed() (parsedAgent, error) {
+	text, err := a.read()
 	if err != nil {
-		return nil, err
+		return parsedAgent{}, err
 	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	return argumentsOf(text)
+	return parseAgent(text)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -33,8 +34,8 @@ func TestRoundTrips(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := argumentsOf(text); err != nil || !slices.Equal(got, command) {
-			t.Errorf("agent: %q became %q (%v)", command, got, err)
+		if got, err := parseAgent(text); err != nil || !slices.Equal(got.arguments, command) {
+			t.Errorf("agent: %q became %+v (%v)", command, got, err)
 		}
 	}
 }
@@ -83,7 +84,7 @@ func TestEntryStarts(t *testing.T) {
 		if got, _ = os.ReadFile(out); got != nil {
 			break
 		}
-		waitABit()
+		time.Sleep(10 * time.Millisecond)
 	}
 	if want := strings.Join(words, "\n") + "\n"; string(got) != want {
 		t.Errorf("started with\n%swant\n%s", got, want)

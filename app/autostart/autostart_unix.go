@@ -20,31 +20,7 @@ func (a App) file() (string, error) {
 	return filepath.Join(config, "autostart", a.Name+".desktop"), nil
 }
 
-func (a App) possible() error {
-	_, err := a.file()
-	return err
-}
-
-// Enable writes the entry, in the place of one that is there.
-func (a App) Enable() error {
-	if err := a.Possible(); err != nil {
-		return err
-	}
-	file, err := a.file()
-	if err != nil {
-		return err
-	}
-	return writeFile(file, a.entry())
-}
-
-// Disable removes the entry. That there is none is no error.
-func (a App) Disable() error {
-	file, err := a.file()
-	if err != nil {
-		return err
-	}
-	return removeFile(file)
-}
+func (a App) text() ([]byte, error) { return a.entry(), nil }
 
 // IsEnabled reports whether the desktop will start the program.
 func (a App) IsEnabled() bool {
@@ -58,12 +34,4 @@ func (a App) command() ([]string, error) {
 		return nil, err
 	}
 	return commandOf(text)
-}
-
-func (a App) read() ([]byte, error) {
-	file, err := a.file()
-	if err != nil {
-		return nil, err
-	}
-	return os.ReadFile(file)
 }

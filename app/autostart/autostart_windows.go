@@ -2,6 +2,7 @@ package autostart
 
 import (
 	"errors"
+	"unicode/utf16"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
@@ -12,12 +13,22 @@ const (
 	// approvedKey is where the task manager notes what it has switched off: the first
 	// byte of a value is odd then.
 	approvedKey = `Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run`
+	// maxCommandLine is how many UTF-16 units Windows takes from a value of the Run key:
+	// learn.microsoft.com, "Run and RunOnce Registry Keys".
+	maxCommandLine = 260
 )
 
-func (a App) possible() error { return nil }
+var errLong = errors.New("the command to start at login is longer than the 260 characters that Windows takes; move the program or its config file to a shorter path")
+
+func (a App) possible() error {
+	if len(utf16.Encode([]rune(windows.ComposeCommandLine(a.Exec)))) > maxCommandLine {
+		return errLong
+	}
+	return nil
+}
 
 // Enable writes the value, in the place of one that is there, and takes back what the
-// task manager has switched off.
+// task manager has switched off. Windows reads it at the next login.
 func (a App) Enable() error {
 	if err := a.Possible(); err != nil {
 		return err
@@ -56,7 +67,7 @@ func remove(path, name string) error {
 
 // IsEnabled reports whether Windows will start the program.
 func (a App) IsEnabled() bool {
-	if _, err := a.command(); err != nil {
+	if _, err := a.command(); err != nil && !errors.Is(err, errEntry) {
 		return false
 	}
 	key, err := registry.OpenKey(registry.CURRENT_USER, approvedKey, registry.QUERY_VALUE)
@@ -78,5 +89,9 @@ func (a App) command() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return windows.DecomposeCommandLine(line)
+	words, err := windows.DecomposeCommandLine(line)
+	if err != nil {
+		return nil, errors.Join(errEntry, err)
+	}
+	return words, nil
 }

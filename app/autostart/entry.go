@@ -1,9 +1,6 @@
 package autostart
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -34,15 +31,18 @@ func joinExec(command []string) string {
 	return strings.Join(words, " ")
 }
 
-// quoteWord puts an argument in double quotes if it needs them. Inside, these four
-// characters need a backslash.
+// quoteWord puts an argument in double quotes unless it is plain. That is more than the
+// specification asks for, but no reader of it minds, and some take more characters for
+// special or for space than it does. Inside the quotes four characters need a backslash.
 func quoteWord(word string) string {
 	word = strings.ReplaceAll(word, "%", "%%")
-	if word != "" && !strings.ContainsAny(word, " \t\n\"'\\><~|&;$*?#()`") {
+	if word != "" && !strings.ContainsFunc(word, notPlain) {
 		return word
 	}
 	return `"` + strings.NewReplacer(`"`, `\"`, "`", "\\`", `$`, `\$`, `\`, `\\`).Replace(word) + `"`
 }
+
+func notPlain(c rune) bool { return notInName(c) && !strings.ContainsRune("/%+,:=@", c) }
 
 // escapeString writes a value of type string.
 func escapeString(s string) string {
@@ -57,8 +57,6 @@ func escapeString(s string) string {
 func unescapeString(s string) string {
 	return strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\t`, "\t", `\r`, "\r", `\s`, " ").Replace(s)
 }
-
-var errEntry = errors.New("the entry's command is not understood")
 
 // splitExec is the reverse of joinExec.
 func splitExec(exec string) ([]string, error) {
@@ -77,7 +75,7 @@ func splitExec(exec string) ([]string, error) {
 			i++
 			word.WriteByte('%')
 			began = true
-		case c == ' ' && !quoted:
+		case (c == ' ' || c == '\t') && !quoted:
 			if began {
 				words = append(words, word.String())
 			}
@@ -100,25 +98,26 @@ func splitExec(exec string) ([]string, error) {
 // values reads the keys of a file's [Desktop Entry] group.
 func values(text []byte) map[string]string {
 	keys, in := map[string]string{}, false
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		line := strings.TrimSpace(lines.Text())
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimRight(line, "\r\n")
 		if strings.HasPrefix(line, "[") {
-			in = line == "[Desktop Entry]"
+			in = strings.TrimRight(line, " \t") == "[Desktop Entry]"
 			continue
 		}
 		if key, value, ok := strings.Cut(line, "="); ok && in && !strings.HasPrefix(line, "#") {
-			keys[strings.TrimSpace(key)] = strings.TrimLeft(value, " ")
+			keys[strings.Trim(key, " \t")] = strings.TrimLeft(value, " \t")
 		}
 	}
 	return keys
 }
 
 // starts reports whether a desktop starts the entry: both keys are how one switches it
-// off without removing the file.
+// off without removing the file. "1" and "0" are what old desktops write.
 func starts(text []byte) bool {
 	keys := values(text)
-	return keys["Hidden"] != "true" && keys["X-GNOME-Autostart-enabled"] != "false" && keys["Exec"] != ""
+	hidden, enabled := strings.TrimSpace(keys["Hidden"]), strings.TrimSpace(keys["X-GNOME-Autostart-enabled"])
+	return hidden != "true" && hidden != "1" && enabled != "false" && enabled != "0" && keys["Exec"] != ""
 }
 
-// commandOf returns the command of an entry.
+// commandOf returns the command of an entry. The error is errEntry.
 func commandOf(text []byte) ([]string, error) { return splitExec(unescapeString(values(text)["Exec"])) }
