@@ -29,7 +29,12 @@ demo: $(BIN) ## run the proxy on its built-in upstream: no account, no network
 
 test: test-unit test-clients test-desktop ## run all tests: unit tests with -race, real clients, real desktops
 
-test-unit: ## run the Go tests with -race, then the long ones without
+# What the tests need besides Go; where it may not be installed they are skipped.
+.PHONY: tools
+tools:
+	build/desktop/install.sh
+
+test-unit: tools ## run the Go tests with -race, then the long ones without
 	go test -race -short ./...
 	@# Each stream torn and cut at every byte: without -race, which is ten times slower.
 	go test -run 'Torn|Suite' ./proxy/...
@@ -40,8 +45,7 @@ test-clients: $(BIN) ## run Claude Code and other real clients against the demo
 # Where the tests leave pictures of what they saw.
 ARTIFACTS ?= $(CURDIR)/bin/artifacts
 
-test-desktop: $(BIN) ## run the tray in real panels, the window in a browser, the Windows build in wine
-	build/desktop/install.sh
+test-desktop: tools $(BIN) ## run the tray in real panels, the window in a browser, the Windows build in wine
 	GLMTRAY_ARTIFACTS=$(ARTIFACTS) go test -tags desktop -timeout 10m ./build/desktop
 
 pictures: test-desktop ## make the pictures of the README anew
