@@ -1,8 +1,9 @@
-// The list of requests, and one of them in detail.
+// The list of requests.
 
-import { copyButton } from "./copy.js";
-import { el, setText, svg } from "./dom.js";
+import { detail, took } from "./detail.js";
+import { el, setText } from "./dom.js";
 import { clock, duration, number, t } from "./i18n.js";
+import { lesson } from "./lesson.js";
 import { act } from "./shell.js";
 import { on, store } from "./store.js";
 
@@ -18,15 +19,11 @@ function cells(r) {
     client: r.client || "—",
     model: r.model || "—",
     route: `${r.dialect} → ${r.upstream}${r.lane ? ` · ${t(`window.lane.short.${r.lane}`)}` : ""}`, // locale: window.lane.short.*
-    status: r.state === "running" ? t("window.activity.running") : String(r.status),
+    status: r.state === "running" ? t("window.activity.running") : String(r.status || "—"),
     in: some(r.input), cached: some(r.cached), out: some(r.output),
     first: r.firstByteMs ? duration(r.firstByteMs) : "",
     took: took(r),
   };
-}
-
-function took(r) {
-  return duration(r.state === "running" ? Math.max(0, Date.now() - Date.parse(r.start)) : r.durationMs);
 }
 
 export function activityPage(place) {
@@ -44,7 +41,7 @@ class Activity {
       on("requests", (items, anew) => this.news(items, anew)),
       on("snapshot", () => this.teach()),
     ];
-    this.redraw();
+    this.sync();
     this.visibility = () => this.tick();
     document.addEventListener("visibilitychange", this.visibility);
     document.addEventListener("keydown", this.keys = (e) => this.key(e));
@@ -64,13 +61,18 @@ class Activity {
       ["all", "running", "done", "failed"].map((s) => el("option", { value: s, text: t(`window.activity.state.${s}`) }))); // locale: window.activity.state.*
     this.pause = el("button", { type: "button", id: "pause", text: t("window.activity.pause"), on: { click: () => this.togglePause() } });
     const clear = el("button", { type: "button", id: "clear", text: t("window.activity.clear"), on: { click: () => act("/api/activity/clear") } });
-    this.body = el("tbody", { on: { click: (e) => this.clicked(e) } });
+    this.body = el("tbody", { on: { click: (e) => this.clicked(e), focusin: (e) => this.stopAt(e.target.closest("tr")) } });
     const head = el("tr", {}, columns.map((c) => el("th", {
       scope: "col", class: `c-${c} c-${widths[c] ?? c} ${numbers.has(c) ? "num" : ""}`, text: t(`window.activity.col.${c}`), // locale: window.activity.col.*
     })));
-    this.table = el("div", { class: "scroll" }, el("table", { id: "requests" }, el("caption", { hidden: true, text: t("window.nav.activity") }), el("thead", {}, head), this.body));
-    this.detail = el("section", { class: "detail", id: "detail", hidden: true, "aria-label": t("window.activity.detail") });
-    this.split = el("div", { class: "split" }, this.table, this.detail);
+    this.none = el("p", { class: "nomatch soft", role: "status", hidden: true, text: t("window.activity.nomatch") });
+    this.box = el("div", { class: "scroll" },
+      el("table", { id: "requests", role: "grid", "aria-readonly": "true", "aria-label": t("window.nav.activity") }, el("thead", {}, head), this.body), this.none);
+    this.title = el("h2");
+    this.facts = el("div");
+    this.detail = el("section", { class: "detail", id: "detail", hidden: true, "aria-label": t("window.activity.detail") },
+      el("header", {}, this.title, el("button", { type: "button", text: "✕", "aria-label": t("window.close"), on: { click: () => this.leaveDetail() } })), this.facts);
+    this.split = el("div", { class: "split" }, this.box, this.detail);
     this.empty = el("div", { class: "empty", id: "empty" });
     place.append(el("div", { class: "head" }, el("h1", { text: t("window.nav.activity") }), this.filter, this.state, this.pause, clear), this.empty, this.split);
   }
@@ -78,32 +80,38 @@ class Activity {
   // news takes changes in: at once, or when the pause is over.
   news(items, anew) {
     if (this.paused) {
-      this.anew ||= anew;
+      if (anew) this.missed.clear();
       for (const r of items) if (!this.rows.has(r.id)) this.missed.add(r.id);
       setText(this.pause, this.missed.size ? t("window.activity.resume.news", { Count: this.missed.size }) : t("window.activity.resume"));
       return;
     }
     if (anew) {
-      this.redraw();
+      this.sync();
       return;
     }
     (this.waiting ??= new Map());
     for (const r of items) this.waiting.set(r.id, r);
     this.frame ||= requestAnimationFrame(() => {
       this.frame = 0;
-      for (const r of this.waiting.values()) this.put(r);
+      this.draw(this.waiting.values());
       this.waiting.clear();
-      this.trim();
-      this.after();
     });
   }
 
-  redraw() {
-    this.rows.clear();
+  // sync makes the rows those of the store. What is there already stays where it is.
+  sync() {
     this.waiting?.clear();
-    this.body.replaceChildren();
-    for (const r of inOrder(store.requests)) this.put(r);
-    if (this.selected && !this.rows.has(this.selected)) this.close();
+    this.draw(inOrder(store.requests).filter((r) => this.rows.get(r.id)?.r !== r));
+  }
+
+  // draw shows requests that changed. New rows stand on top; yet what a person looks at
+  // stays where it is on the screen.
+  draw(changed) {
+    const held = this.box.scrollTop > 0 || this.selected ? this.rows.get(this.selected)?.tr ?? this.firstShown() : undefined;
+    const before = held?.offsetTop;
+    for (const r of changed) this.put(r);
+    this.trim();
+    if (held?.isConnected && !held.hidden) this.box.scrollTop += held.offsetTop - before;
     this.after();
   }
 
@@ -112,13 +120,37 @@ class Activity {
       if (store.requests.has(id)) continue;
       row.tr.remove();
       this.rows.delete(id);
+      if (id === this.selected) this.close();
     }
   }
 
   after() {
     this.teach();
     this.tick();
-    if (this.selected && store.requests.has(this.selected)) this.show(store.requests.get(this.selected));
+    this.reach();
+    if (this.selected) this.show(this.rows.get(this.selected).r);
+  }
+
+  firstShown() {
+    let tr = this.body.firstElementChild;
+    while (tr?.hidden) tr = tr.nextElementSibling;
+    return tr ?? undefined;
+  }
+
+  // reach sees to it that the tab key leads to a row that is there: the one that was
+  // last used, else the first.
+  reach() {
+    const first = this.firstShown();
+    this.none.hidden = first !== undefined || this.rows.size === 0;
+    const used = this.stop?.isConnected && !this.stop.hidden && (this.stop === document.activeElement || this.stop.hasAttribute("aria-selected"));
+    if (!used) this.stopAt(first);
+  }
+
+  stopAt(tr) {
+    if (tr === this.stop) return;
+    if (this.stop) this.stop.tabIndex = -1;
+    this.stop = tr;
+    if (tr) tr.tabIndex = 0;
   }
 
   // put shows a request in its row; a new row stands on top. Only what changed is
@@ -127,7 +159,7 @@ class Activity {
     let row = this.rows.get(r.id);
     if (!row) {
       const tds = Object.fromEntries(columns.map((c) => [c, el("td", { class: `c-${c} ${numbers.has(c) ? "num" : ""}` })]));
-      row = { tr: el("tr", { "data-id": r.id, tabindex: this.rows.size ? -1 : 0 }, Object.values(tds)), tds };
+      row = { tr: el("tr", { "data-id": r.id, tabindex: -1 }, Object.values(tds)), tds };
       this.rows.set(r.id, row);
       this.body.prepend(row.tr);
     }
@@ -136,7 +168,7 @@ class Activity {
       setText(row.tds[c], text);
       if (row.tds[c].title !== text && (c === "client" || c === "route" || c === "model")) row.tds[c].title = text;
     }
-    row.tds.status.className = `c-status ${r.state === "failed" ? "failed" : ""} ${r.state === "running" ? "pulse" : ""}`;
+    row.tds.status.className = `c-status ${r.state === "failed" ? "failed" : ""} ${r.state === "running" ? "running" : ""}`;
     row.tr.hidden = !this.matches(r);
   }
 
@@ -150,6 +182,7 @@ class Activity {
 
   refilter() {
     for (const row of this.rows.values()) row.tr.hidden = !this.matches(row.r);
+    this.reach();
   }
 
   togglePause() {
@@ -157,15 +190,7 @@ class Activity {
     this.pause.setAttribute("aria-pressed", this.paused);
     setText(this.pause, t(this.paused ? "window.activity.resume" : "window.activity.pause"));
     this.missed.clear();
-    if (!this.paused) {
-      if (this.anew) this.redraw();
-      else {
-        for (const r of inOrder(store.requests)) if (this.rows.get(r.id)?.r !== r) this.put(r);
-        this.trim();
-        this.after();
-      }
-      this.anew = false;
-    }
+    if (!this.paused) this.sync();
   }
 
   // tick moves the durations of what runs, as long as something does and somebody looks.
@@ -178,6 +203,8 @@ class Activity {
     } else {
       this.timer ??= setInterval(() => {
         for (const row of running()) setText(row.tds.took, took(row.r));
+        const live = this.facts.querySelector(".live");
+        if (live) setText(live, took(this.drawn));
         this.tick();
       }, 200);
     }
@@ -195,36 +222,45 @@ class Activity {
       return;
     }
     if (e.key === "Escape" && this.selected) {
-      const row = this.rows.get(this.selected);
-      this.close();
-      row?.tr.focus();
+      this.leaveDetail();
       return;
     }
     const tr = e.target.closest?.("#requests tbody tr");
     if (!tr) return;
     if (e.key === "Enter" || e.key === " ") this.select(tr.dataset.id);
-    else if (e.key === "ArrowDown" || e.key === "ArrowUp") this.move(tr, e.key === "ArrowDown" ? "nextElementSibling" : "previousElementSibling");
+    else if (e.key === "ArrowDown" || e.key === "ArrowUp") this.move(tr[e.key === "ArrowDown" ? "nextElementSibling" : "previousElementSibling"], e.key === "ArrowDown");
+    else if (e.key === "Home" || e.key === "End") this.move(e.key === "Home" ? this.body.firstElementChild : this.body.lastElementChild, e.key === "Home");
     else return;
     e.preventDefault();
   }
 
-  move(from, way) {
-    let to = from[way];
-    while (to?.hidden) to = to[way];
+  // move goes to a row, or to the next one that is shown. An open detail goes along.
+  move(to, down) {
+    while (to?.hidden) to = down ? to.nextElementSibling : to.previousElementSibling;
     if (!to) return;
-    from.tabIndex = -1;
-    to.tabIndex = 0;
     to.focus();
+    if (this.selected) this.select(to.dataset.id);
   }
 
   select(id) {
-    this.close();
+    if (id === this.selected) return;
+    this.rows.get(this.selected)?.tr.removeAttribute("aria-selected");
     this.selected = id;
     const row = this.rows.get(id);
     row.tr.setAttribute("aria-selected", "true");
+    this.stopAt(row.tr);
     this.detail.hidden = false;
+    this.detail.scrollTop = 0;
     this.split.classList.add("open");
     this.show(row.r);
+    row.tr.scrollIntoView({ block: "nearest" }); // on a narrow screen the list has become lower
+  }
+
+  // leaveDetail closes the detail pane, and goes back to where it was opened.
+  leaveDetail() {
+    const row = this.rows.get(this.selected);
+    this.close();
+    row?.tr.focus();
   }
 
   close() {
@@ -239,10 +275,8 @@ class Activity {
   show(r) {
     if (this.drawn === r) return;
     this.drawn = r;
-    this.detail.replaceChildren(
-      el("header", {}, el("h2", { text: `${r.client || "—"} · ${r.model || "—"}` }),
-        el("button", { type: "button", text: "✕", "aria-label": t("window.close"), on: { click: () => this.close() } })),
-      ...detail(r));
+    setText(this.title, `${r.client || "—"} · ${r.model || "—"}`);
+    this.facts.replaceChildren(...detail(r));
   }
 
   // teach shows what to do where there is nothing to see.
@@ -261,59 +295,4 @@ class Activity {
 // inOrder are requests in the order in which they began.
 function inOrder(requests) {
   return [...requests.values()].sort((a, b) => Date.parse(a.start) - Date.parse(b.start));
-}
-
-// detail is what is known of a request.
-function detail(r) {
-  const row = (id, value) => (value || value === 0) && [el("dt", { text: t(`window.detail.${id}`) }), el("dd", { text: value })]; // locale: window.detail.*
-  const parts = [];
-  if (r.failure) {
-    parts.push(el("div", { class: "error" }, el("p", { text: r.failure.message }),
-      r.failure.retryAfterMs > 0 && el("p", { text: t("window.detail.retryafter", { Time: duration(r.failure.retryAfterMs) }) })));
-  }
-  parts.push(el("dl", {},
-    row("state", r.state === "running" ? t("window.activity.running") : `${r.status}${r.failure ? ` · ${r.failure.kind}${r.failure.code ? ` (${r.failure.code})` : ""}` : ""}`),
-    row("time", clock(r.start)),
-    row("route", `${r.dialect} → ${r.upstream}${r.wire ? ` (${r.wire})` : ""}`),
-    row("lane", r.lane && t(`window.lane.${r.lane}`)), // locale: window.lane.*
-    row("stream", t(r.stream ? "window.yes" : "window.no")),
-    row("tokens", r.input || r.output ? t("window.detail.tokens.text", { In: number(r.input), Cached: number(r.cached), Out: number(r.output) }) + (r.estimated ? ` ${t("window.detail.estimated")}` : "") : ""),
-    row("first", r.firstByteMs ? duration(r.firstByteMs) : ""),
-    row("took", r.state === "running" ? "" : duration(r.durationMs))));
-  if (r.durationMs > 0) parts.push(timing(r));
-  if (r.attempts.length) {
-    parts.push(el("h2", { text: t("window.detail.retries") }), el("ul", { class: "plain" }, r.attempts.map((a) =>
-      el("li", { text: `${duration(a.atMs)}: ${a.status || "—"} ${a.reason} (${t("window.detail.pause", { Time: duration(a.pauseMs) })})` }))));
-  }
-  if (r.dropped.length) {
-    parts.push(el("h2", { text: t("window.detail.dropped") }), el("ul", { class: "plain" }, r.dropped.map((d) => el("li", {}, el("code", { text: d.field }), ` ${d.reason}`))));
-  }
-  parts.push(el("dl", {}, row("agent", r.userAgent), row("id", r.id), row("cause", r.failure?.cause)));
-  return parts.filter(Boolean);
-}
-
-// timing draws how long a request waited for its first byte, and how long it flowed.
-function timing(r) {
-  const wait = r.firstByteMs ? Math.min(100, (100 * r.firstByteMs) / r.durationMs) : 100;
-  return svg("svg", { class: "timing", viewBox: "0 0 100 4", preserveAspectRatio: "none", "aria-hidden": "true" },
-    svg("rect", { class: "wait", x: 0, y: 0, width: wait, height: 4 }),
-    svg("rect", { class: "flow", x: wait, y: 0, width: 100 - wait, height: 4 }));
-}
-
-// lesson says what to do first.
-function lesson(s) {
-  const base = s.baseURL || `http://127.0.0.1:${s.port}`;
-  const key = s.proxyKey ? t("window.empty.yourkey") : "none";
-  const snippet = (title, text) => [el("h2", { text: title }), el("div", { class: "snippet" }, el("pre", { text }), copyButton(() => text))];
-  const parts = [];
-  if (!s.account.known) {
-    parts.push(el("h2", { text: t("window.empty.nokey") }), el("p", { text: t("window.empty.nokey.help") }),
-      el("p", {}, el("a", { href: "#settings/auth.apiKey", text: t("window.addkey") })), el("p", { class: "soft", text: t("window.empty.demo") }),
-      el("p", {}, el("button", { type: "button", text: t("window.empty.trydemo"), on: { click: () => act("/api/provider", { provider: "demo" }) } })));
-  }
-  parts.push(el("h2", { text: t("window.empty.title") }), el("p", { text: t("window.empty.help") }),
-    ...snippet("Claude Code", `ANTHROPIC_BASE_URL=${base} ANTHROPIC_API_KEY=${key} claude`),
-    ...snippet(t("window.empty.openai"), `OPENAI_BASE_URL=${base}/v1\nOPENAI_API_KEY=${key}`),
-    ...snippet("curl", `curl ${base}/v1/chat/completions -H 'Content-Type: application/json' -H 'Authorization: Bearer ${key}' -d '{"model":"glm-4.6","messages":[{"role":"user","content":"Hello"}]}'`));
-  return parts;
 }

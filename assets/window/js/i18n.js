@@ -23,6 +23,11 @@ export function clock(time) {
   return new Date(time).toLocaleTimeString(tag, { hour12: false, hour: "2-digit", minute: "2-digit", second: "2-digit" });
 }
 
+// moment prints a time with its day.
+export function moment(time) {
+  return `${new Date(time).toLocaleDateString(tag, { day: "numeric", month: "short", year: "numeric" })}, ${clock(time)}`;
+}
+
 // duration prints milliseconds in three or four digits.
 export function duration(ms) {
   if (ms < 1000) return `${Math.round(ms)} ms`;

@@ -23,12 +23,12 @@ class Log {
   constructor(place) {
     this.level = el("select", { id: "level", "aria-label": t("window.log.level"), on: { change: () => this.redraw() } },
       levels.map((l) => el("option", { value: l, text: t(`window.log.level.${l}`), selected: l === "info" }))); // locale: window.log.level.*
-    this.search = el("input", { type: "search", id: "search", placeholder: t("window.log.search"), "aria-label": t("window.log.search"), on: { input: () => this.redraw() } });
+    this.search = el("input", { type: "search", id: "search", placeholder: t("window.log.search"), "aria-label": t("window.log.search"), on: { input: () => this.soon() } });
     this.follow = el("button", { type: "button", id: "follow", "aria-pressed": "true", text: t("window.log.follow"), on: { click: () => this.setFollow(!this.following) } });
     const folder = el("button", { type: "button", text: t("window.log.folder"), hidden: !store.snapshot.logFolder, on: { click: () => act("/api/folder", { folder: "logs" }) } });
     this.list = el("ol", { id: "lines" });
     this.none = el("p", { class: "empty soft", text: t("window.log.empty") });
-    this.box = el("div", { class: "scroll lines", tabindex: 0, role: "log", "aria-label": t("window.nav.log"), on: { scroll: () => this.scrolled() } }, this.list, this.none);
+    this.box = el("div", { class: "scroll lines", tabindex: 0, role: "log", "aria-live": "off", "aria-label": t("window.nav.log"), on: { scroll: () => this.scrolled() } }, this.list, this.none);
     place.append(el("div", { class: "head" }, el("h1", { text: t("window.nav.log") }), this.search, this.level, this.follow,
       copyButton(() => this.visible().map(textOf).join("\n")), folder), this.box);
     this.following = true;
@@ -37,7 +37,18 @@ class Log {
     this.redraw();
   }
 
-  leave() { this.end(); }
+  leave() {
+    this.end();
+    cancelAnimationFrame(this.frame);
+  }
+
+  // soon draws anew once for all that is typed within a frame.
+  soon() {
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      this.redraw();
+    });
+  }
 
   matches(line) {
     if (levels.indexOf(line.level) < levels.indexOf(this.level.value)) return false;

@@ -16,8 +16,8 @@ const pages = { activity: activityPage, log: logPage, settings: settingsPage, ab
 let shown; // { name, page }
 
 function where() {
-  const [name, ...rest] = decodeURIComponent(location.hash.slice(1)).split("/");
-  return pages[name] ? { name, rest: rest.join("/") } : { name: "activity", rest: "" };
+  const [name, ...rest] = location.hash.slice(1).split("/");
+  return Object.hasOwn(pages, name) ? { name, rest: rest.join("/") } : { name: "activity", rest: "" };
 }
 
 function route() {

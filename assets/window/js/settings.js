@@ -27,7 +27,8 @@ class Settings {
     this.file = el("p", { class: "soft" });
     this.problems = el("div");
     this.groups = el("div");
-    this.login = el("input", { type: "checkbox", id: "autostart", on: { change: async () => {
+    this.none = el("p", { class: "soft", role: "status", hidden: true, text: t("window.settings.nomatch") });
+    this.login = el("input", { type: "checkbox", role: "switch", id: "autostart", on: { change: async () => {
       if (!await act("/api/autostart", { enabled: this.login.checked })) this.showLogin();
     } } });
     this.loginRow = el("section", {}, el("div", { class: "field" }, el("label", { for: "autostart", text: t("window.settings.autostart") }),
@@ -37,7 +38,7 @@ class Settings {
     this.bar = el("div", { class: "savebar", hidden: true }, this.count,
       el("button", { type: "button", id: "discard", text: t("window.settings.discard"), on: { click: () => this.load() } }), this.save);
     place.append(el("div", { class: "settings", on: { keydown: (e) => { if (e.key === "Enter" && e.target.matches(".field input")) this.store(); } } },
-      el("div", { class: "head" }, el("h1", { text: t("window.nav.settings") }), this.search), this.file, this.problems, this.loginRow, this.groups, this.bar));
+      el("div", { class: "head" }, el("h1", { text: t("window.nav.settings") }), this.search), this.file, this.problems, this.loginRow, this.groups, this.none, this.bar));
     // Somebody else may change the file; what is being typed here stays.
     this.end = on("snapshot", () => {
       this.showLogin();
@@ -68,7 +69,8 @@ class Settings {
     this.drawn = now;
     this.changes.clear();
     this.fields.clear();
-    setText(this.file, t("window.settings.file", { File: form.file }));
+    this.writable = form.writable;
+    setText(this.file, form.writable ? t("window.settings.file", { File: form.file }) : t("window.settings.nofile"));
     this.problems.replaceChildren(...form.problems.map((p) => el("p", { class: "error" }, el("span", { class: "mono", text: p.origin }), ` ${p.key} ${p.message}`)));
     this.groups.replaceChildren(...form.groups.map((g) => el("section", { "aria-labelledby": `group-${g.path}` },
       el("h2", { id: `group-${g.path}`, text: g.title }), el("p", { class: "soft", text: g.help }), g.keys.map((k) => this.field(k)))));
@@ -100,20 +102,20 @@ class Settings {
     const field = { k, wrong, initial: k.secret ? "" : k.value };
     field.input = this.input(k, id, field);
     field.input.setAttribute("aria-describedby", `${id}-help ${id}-wrong`);
-    const locked = k.fixed || k.origin.from === "env";
+    const locked = k.fixed || k.origin.from === "env" || !this.writable;
     if (locked) field.input.disabled = true;
     field.row = el("div", { class: "field", "data-path": k.path },
       el("label", { for: id, text: k.title }),
       el("div", { class: "control" }, this.control(k, field, locked), wrong),
       el("div", { class: "help", id: `${id}-help`, text: k.help }),
-      el("div", { class: "meta" }, el("code", { text: k.path }), this.origin(k), k.default && !k.secret && el("span", { text: t("window.settings.default", { Value: k.default }) })));
+      el("div", { class: "meta" }, el("code", { text: k.path }), this.origin(k), this.allowed(k), k.default && !k.secret && el("span", { text: t("window.settings.default", { Value: k.default }) })));
     this.fields.set(k.path, field);
     return field.row;
   }
 
   input(k, id, field) {
     const listen = { input: () => this.typed(field), change: () => this.typed(field) };
-    if (k.kind === "switch") return el("input", { type: "checkbox", id, checked: k.value === "true", on: { change: () => this.typed(field) } });
+    if (k.kind === "switch") return el("input", { type: "checkbox", role: "switch", id, checked: k.value === "true", on: { change: () => this.typed(field) } });
     if (k.kind === "choice") return el("select", { id, on: { change: () => this.typed(field) } }, k.choices.map((c) => el("option", { value: c.value, text: c.title, selected: c.value === k.value })));
     // No password field: browsers would offer to keep it, and take the page for a login.
     if (k.secret) return el("input", { type: "text", class: "masked", id, autocomplete: "off", spellcheck: "false", placeholder: k.set ? k.value : t("window.settings.notset"), on: listen });
@@ -136,6 +138,12 @@ class Settings {
     const from = k.origin.from; // "default", "file", "env" or "flag"
     const gaps = { Name: k.origin.name, Line: k.origin.line };
     return el("span", { class: from === "env" || from === "flag" ? "badge over" : "badge", text: t(`window.settings.from.${from}`, gaps) }); // locale: window.settings.from.*
+  }
+
+  // allowed is the range of a number; what a text must be is said when it is not.
+  allowed(k) {
+    const range = / from (\S+) to (\S+)$/.exec(k.allowed);
+    return range && el("span", { text: t("window.settings.allowed", { Value: `${range[1]} – ${range[2]}` }) });
   }
 
   value(field) {
@@ -209,6 +217,7 @@ class Settings {
   find() {
     const wanted = this.search.value.trim().toLowerCase();
     this.loginRow.hidden = wanted !== "" && !this.loginRow.textContent.toLowerCase().includes(wanted);
+    let found = !this.loginRow.hidden;
     for (const section of this.groups.children) {
       let any = false;
       for (const row of section.querySelectorAll(".field")) {
@@ -216,6 +225,8 @@ class Settings {
         any ||= !row.hidden;
       }
       section.hidden = !any;
+      found ||= any;
     }
+    this.none.hidden = found;
   }
 }

@@ -27,14 +27,16 @@ let bar;
 
 function makeBar() {
   bar = { face: svg("svg", { viewBox: "0 0 24 24", fill: "currentColor", "aria-hidden": "true" }), line: el("strong"), under: el("span") };
+  bar.line.setAttribute("role", "status"); // the count of what runs is not read out each time
   bar.power = el("button", { class: "switch", role: "switch", type: "button", id: "power", on: { click: toggle } });
-  document.getElementById("bar").append(bar.face, el("div", { class: "status", role: "status" }, bar.line, bar.under), bar.power);
+  document.getElementById("bar").append(bar.face, el("div", { class: "status" }, bar.line, bar.under), bar.power);
 }
 
 async function toggle() {
-  bar.power.disabled = true;
+  if (bar.busy) return; // not disabled meanwhile: it would lose the focus
+  bar.busy = true;
   await act("/api/proxy", { action: isOn(store.snapshot) ? "stop" : "start" });
-  bar.power.disabled = false;
+  bar.busy = false;
 }
 
 const isOn = (s) => s.phase === "running" || s.phase === "starting";
@@ -44,14 +46,19 @@ export function drawBar() {
   const s = store.snapshot;
   if (!s) return;
   if (!bar) makeBar();
-  if (bar.shown !== s.face) {
-    bar.shown = s.face;
-    bar.face.replaceChildren(...faces[s.face]());
-    bar.face.setAttribute("class", `face face-${s.face}`);
+  const gone = store.ended || store.lost;
+  const face = gone ? "problem" : s.face;
+  if (bar.shown !== face) {
+    bar.shown = face;
+    bar.face.replaceChildren(...faces[face]());
+    bar.face.setAttribute("class", `face face-${face}`);
   }
-  setText(bar.line, store.ended ? t("window.ended") : t(`window.status.${s.phase}`, { URL: s.baseURL })); // locale: window.status.*
-  setText(bar.under, under(s));
-  bar.power.setAttribute("aria-checked", isOn(s));
+  const line = gone ? t(store.ended ? "window.ended" : "window.lost") : t(`window.status.${s.phase}`, { URL: s.baseURL }); // locale: window.status.*
+  setText(bar.line, line);
+  bar.line.title = line;
+  setText(bar.under, gone ? t("window.ended.remedy") : under(s));
+  bar.power.disabled = gone;
+  bar.power.setAttribute("aria-checked", !gone && isOn(s));
   bar.power.setAttribute("aria-label", t("window.power"));
   bar.power.title = t(isOn(s) ? "window.power.stop" : "window.power.start");
 }

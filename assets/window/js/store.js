@@ -5,7 +5,8 @@
 const mostRequests = 1000;
 const mostLines = 5000;
 
-export const store = { snapshot: null, requests: new Map(), lines: [], connected: false, ended: false };
+// lost: the program does not answer. ended: what answers there knows this page no more.
+export const store = { snapshot: null, requests: new Map(), lines: [], lost: false, ended: false };
 
 const listeners = { snapshot: new Set(), requests: new Set(), lines: new Set(), connection: new Set() };
 
@@ -25,8 +26,8 @@ export function connect(lines = false) {
   withLines ||= lines;
   source?.close();
   source = new EventSource(withLines ? "/api/events?lines=1" : "/api/events");
-  source.addEventListener("open", () => connection(true, false));
-  source.addEventListener("error", () => connection(false, source.readyState === EventSource.CLOSED));
+  source.addEventListener("open", () => connection(true));
+  source.addEventListener("error", () => connection(false));
   source.addEventListener("snapshot", (e) => {
     store.snapshot = JSON.parse(e.data);
     tell("snapshot");
@@ -35,9 +36,23 @@ export function connect(lines = false) {
   source.addEventListener("lines", (e) => lineBatch(JSON.parse(e.data)));
 }
 
-function connection(connected, ended) {
-  store.connected = connected;
-  store.ended = ended;
+// A connection that breaks and is there again at once is nobody's business.
+const grace = 3_000;
+let losing;
+
+function connection(open) {
+  if (open || source.readyState === EventSource.CLOSED) {
+    clearTimeout(losing);
+    losing = undefined;
+    stand(false, !open);
+    return;
+  }
+  losing ??= setTimeout(() => stand(true, false), grace);
+}
+
+function stand(lost, ended) {
+  if (store.lost === lost && store.ended === ended) return;
+  Object.assign(store, { lost, ended });
   tell("connection");
 }
 
@@ -47,7 +62,7 @@ const patience = 10_000;
 let leaving;
 document.addEventListener("visibilitychange", () => {
   clearTimeout(leaving);
-  if (document.hidden) leaving = setTimeout(() => source?.close(), patience);
+  if (document.hidden) leaving = setTimeout(() => { source?.close(); clearTimeout(losing); losing = undefined; }, patience);
   else if (source?.readyState === EventSource.CLOSED && !store.ended) connect();
 });
 
