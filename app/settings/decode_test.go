@@ -14,7 +14,7 @@ import (
 const planted = "0123456789abcdef0123456789abcdef.ZYXWVUTSRQ"
 
 func TestDecodeProblems(t *testing.T) {
-	const rootKeys = "server, auth, provider, plan, providers, identity, request, retry, limits, logging, app"
+	const rootKeys = "server, auth, provider, plan, providers, startPlan, identity, request, retry, limits, logging, app"
 	for _, tc := range []struct {
 		name, file string
 		want       []string
@@ -30,7 +30,7 @@ func TestDecodeProblems(t *testing.T) {
 		{"unknown key far from all", "server:\n  colour: red\n", []string{
 			"config.yaml:2:3: server.colour: unknown key: allowed here are host, port"}},
 		{"snake case", "auth:\n  proxy_api_key: x\n", []string{
-			"config.yaml:2:3: auth.proxy_api_key: unknown key (did you mean auth.proxyApiKey?): allowed here are mode, apiKey, proxyApiKey, jwt"}},
+			"config.yaml:2:3: auth.proxy_api_key: unknown key (did you mean auth.proxyApiKey?): allowed here are mode, apiKey, proxyApiKey, jwt, loginFlow, account"}},
 		{"dotted key", "server.port: 80\n", []string{
 			"config.yaml:1:1: server.port: unknown key: the levels stand below each other here, not joined by dots"}},
 		{"dotted key of a group", "providers:\n  zai.credential: a.b\n", []string{
@@ -40,7 +40,7 @@ func TestDecodeProblems(t *testing.T) {
 		{"unknown provider", "providers:\n  zia:\n    credential: " + planted + "\n", []string{
 			"config.yaml:2:3: providers.zia: unknown key (did you mean providers.zai?): allowed here are zai, bigmodel, custom, demo"}},
 		{"unknown key of a provider", "providers:\n  zai:\n    base: x\n", []string{
-			"config.yaml:3:5: providers.zai.base: unknown key: allowed here are anthropicBase, openaiBase, credential"}},
+			"config.yaml:3:5: providers.zai.base: unknown key (did you mean startPlan.base?): allowed here are anthropicBase, openaiBase, credential, quotaBase, oauth"}},
 		{"twice", "plan: coding-plan\nprovider: zai\nplan: start-plan\n", []string{
 			"config.yaml:3:1: plan: stands here again: it is already in line 1"}},
 		{"unknown twice", "x: 1\nx: 2\n", []string{
@@ -75,9 +75,9 @@ func TestDecodeProblems(t *testing.T) {
 		{"group for a value", "provider: {zai: 1}", []string{
 			`config.yaml:1:11: provider: is a group of keys: must be zai, bigmodel, custom or demo`}},
 		{"value for a group", "auth: " + planted, []string{
-			"config.yaml:1:7: auth: must hold the keys mode, apiKey, proxyApiKey or jwt, each on a line of its own and indented"}},
+			"config.yaml:1:7: auth: must hold the keys mode, apiKey, proxyApiKey, jwt, loginFlow or account, each on a line of its own and indented"}},
 		{"list for a group", "auth:\n- mode: auto\n", []string{
-			"config.yaml:2:1: auth: must hold the keys mode, apiKey, proxyApiKey or jwt, each on a line of its own and indented"}},
+			"config.yaml:2:1: auth: must hold the keys mode, apiKey, proxyApiKey, jwt, loginFlow or account, each on a line of its own and indented"}},
 		{"group as a key", "? {a: 1}\n: 2\n", []string{"config.yaml:1:3: a key must be a plain word"}},
 		{"base with a password", "providers: {zai: {openaiBase: 'https://me:" + planted + "@x'}}", []string{
 			"config.yaml:1:31: providers.zai.openaiBase: contains a user or a password: must be an http or https address without user, query or fragment, or empty"}},

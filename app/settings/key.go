@@ -247,6 +247,15 @@ func checkHeaderText(v string) error {
 	return nil
 }
 
+// checkName refuses what cannot be an account's name. Empty is allowed: none.
+func checkName(v string) error {
+	const longest = 64
+	if len(v) > longest || !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl) {
+		return errors.New(quote(v))
+	}
+	return nil
+}
+
 // checkFileName refuses what no file can be called. Empty is allowed: no file.
 func checkFileName(v string) error {
 	if len(v) > maxTextBytes || !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl) {

@@ -20,6 +20,7 @@ func Schema() []Key {
 	for _, name := range providerNames() {
 		keys = append(keys, providerKeys(name)...)
 	}
+	keys = append(keys, startPlanKeys()...)
 	keys = append(keys, identityKeys()...)
 	keys = append(keys, trafficKeys()...)
 	keys = append(keys, loggingKeys()...)
@@ -41,6 +42,8 @@ func GroupHelp(path string) string {
 		return "Whose key goes upstream, and what clients must show."
 	case "providers":
 		return "Where each provider is reached."
+	case "startPlan":
+		return "The gateway of ZCode's free plan."
 	case "identity":
 		return "How the proxy presents itself upstream."
 	case "request":
@@ -90,6 +93,12 @@ func authKeys() []Key {
 		secretText("auth.jwt", "The token of the start plan.",
 			field(func(s *Settings) *secret.Value { return &s.Auth.JWT })).
 			env("ZCODE_JWT"),
+		choice("auth.loginFlow", "How a login comes back from the browser. auto: poll, and loopback where the provider has no poll flow. "+
+			"loopback: the browser is sent to a port of this machine. poll: the provider is asked until you have allowed it. "+
+			"paste: you paste the address at which the browser ended.",
+			field(func(s *Settings) *string { return &s.Auth.LoginFlow }), FlowAuto, FlowLoopback, FlowPoll, FlowPaste),
+		text("auth.account", "The name of the account that is used alone. Empty: all accounts of the provider share the load.", "the name of an account, or empty",
+			field(func(s *Settings) *string { return &s.Auth.Account }), checkName),
 	}
 }
 
@@ -109,18 +118,63 @@ func choiceKeys() []Key {
 func providerKeys(name string) []Key {
 	const allowed = "an http or https address without user, query or fragment, or empty"
 	at := "providers." + name
+	keys := loginKeys(name, allowed)
 	messages := address(at+".anthropicBase", "Base of the Messages endpoint: what stands before /v1/messages.", allowed,
 		ofProvider(name, func(p *Provider) *string { return &p.AnthropicBase }), true)
 	if name != ProviderDemo {
 		messages = messages.env("UPSTREAM_BASE")
 		messages.activeFor = name
 	}
-	return []Key{
+	return append([]Key{
 		messages,
 		address(at+".openaiBase", "Base of the Chat Completions endpoint: what stands before /chat/completions.", allowed,
 			ofProvider(name, func(p *Provider) *string { return &p.OpenAIBase }), true),
 		secretText(at+".credential", "The key for this provider, instead of auth.apiKey.",
 			ofProvider(name, func(p *Provider) *secret.Value { return &p.Credential })),
+	}, keys...)
+}
+
+// loginKeys are where a provider is logged in to: of those that have a login.
+func loginKeys(name, allowed string) []Key {
+	if name != ProviderZAI && name != ProviderBigmodel {
+		return nil
+	}
+	at := "providers." + name
+	url := func(key, help string, of func(*OAuth) *string, mayBeEmpty bool) Key {
+		return address(at+".oauth."+key, help, allowed, ofProvider(name, func(p *Provider) *string { return of(&p.OAuth) }), mayBeEmpty)
+	}
+	return []Key{
+		address(at+".quotaBase", "Base of the quota's address: what stands before /api/monitor/usage.", allowed,
+			ofProvider(name, func(p *Provider) *string { return &p.QuotaBase }), true),
+		url("authorizeURL", "Page on which you allow the login.", func(o *OAuth) *string { return &o.AuthorizeURL }, false),
+		text(at+".oauth.clientID", "The name under which the provider knows the program that logs in.", "printable ASCII characters, at least one",
+			ofProvider(name, func(p *Provider) *string { return &p.OAuth.ClientID }), checkHeaderText),
+		url("tokenURL", "Address that turns the login's code into tokens.", func(o *OAuth) *string { return &o.TokenURL }, false),
+		url("pollBase", "Base of the poll flow: what stands before /init. Empty: the provider has none.", func(o *OAuth) *string { return &o.PollBase }, true),
+		url("businessLoginURL", "Address that turns the login's token into one for the keys. Empty: the token is one.", func(o *OAuth) *string { return &o.BusinessLoginURL }, true),
+		url("businessBase", "Base of the address of the keys: what stands before /api/biz.", func(o *OAuth) *string { return &o.BusinessBase }, false),
+	}
+}
+
+func startPlanKeys() []Key {
+	const allowed = "an http or https address without user, query or fragment"
+	return []Key{
+		address("startPlan.base", "Base of the gateway: what stands before /anthropic/v1/messages.", allowed,
+			field(func(s *Settings) *string { return &s.StartPlan.Base }), false),
+		address("startPlan.configsURL", "Address that tells whether the gateway asks for a captcha.", allowed,
+			field(func(s *Settings) *string { return &s.StartPlan.ConfigsURL }), false),
+		address("startPlan.captchaSDK", "Address of the captcha's script.", allowed,
+			field(func(s *Settings) *string { return &s.StartPlan.CaptchaSDK }), false),
+		choice("startPlan.wire", "Which path of the gateway is used. auto: Messages first, and where that is not found the other.",
+			field(func(s *Settings) *string { return &s.StartPlan.Wire }), WireAuto, WireMessages, WireChat),
+		text("startPlan.systemFile", "File with the system blocks that every request begins with, with lines of three dashes between them. Empty: a short text of our own.", "a file name, or empty",
+			field(func(s *Settings) *string { return &s.StartPlan.SystemFile }), checkFileName),
+		integer("startPlan.captchaRetries", "How often a request asks for another check after the gateway refused one.",
+			field(func(s *Settings) *int { return &s.StartPlan.CaptchaRetries }), 0, 10).env("ZCODE_CAPTCHA_RETRIES"),
+		integer("startPlan.captchaTimeoutMs", "Milliseconds that a request waits for you to pass the check.",
+			field(func(s *Settings) *int { return &s.StartPlan.CaptchaTimeoutMS }), 1000, 3_600_000).env("ZCODE_CAPTCHA_TIMEOUT_MS"),
+		integer("startPlan.captchaLoadMs", "Milliseconds that the captcha's script may take to load.",
+			field(func(s *Settings) *int { return &s.StartPlan.CaptchaLoadMS }), 1000, 600_000).env("ZCODE_CAPTCHA_SDK_LOAD_MS"),
 	}
 }
 
@@ -183,6 +237,8 @@ func appKeys() []Key {
 			field(func(s *Settings) *bool { return &s.App.Notify.Login })),
 		onOff("app.notify.quota", "Tell when the plan's quota is used up.",
 			field(func(s *Settings) *bool { return &s.App.Notify.Quota })),
+		onOff("app.notify.check", "Tell when a request waits for the start plan's check that you are a person.",
+			field(func(s *Settings) *bool { return &s.App.Notify.Check })),
 	}
 }
 

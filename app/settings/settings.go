@@ -61,12 +61,47 @@ const (
 	ProfileNone       = "none"
 )
 
+// The values of Auth.LoginFlow: how a login in the browser comes back.
+const (
+	// FlowAuto asks for the poll flow, and takes the loopback redirect where that is gone.
+	FlowAuto = "auto"
+	// FlowLoopback has the browser redirected to a port of this machine.
+	FlowLoopback = "loopback"
+	// FlowPoll asks the provider until the person has allowed it; it needs no redirect.
+	FlowPoll = "poll"
+	// FlowPaste has the person paste the address at which the browser ended.
+	FlowPaste = "paste"
+)
+
+// The values of StartPlan.Wire: which path of the start plan's gateway is used.
+const (
+	WireAuto     = "auto" // Messages first; where that is not found the other, remembered
+	WireMessages = "messages"
+	WireChat     = "chat"
+)
+
 // The endpoints of the coding plan, from docs.z.ai and docs.bigmodel.cn.
 const (
 	zaiAnthropicBase      = "https://api.z.ai/api/anthropic"
 	zaiOpenAIBase         = "https://api.z.ai/api/coding/paas/v4"
 	bigmodelAnthropicBase = "https://open.bigmodel.cn/api/anthropic"
 	bigmodelOpenAIBase    = "https://open.bigmodel.cn/api/coding/paas/v4"
+	zaiQuotaBase          = "https://api.z.ai"
+	bigmodelQuotaBase     = "https://open.bigmodel.cn"
+)
+
+// What a login asks; as ZCode's own client does. They are not documented and may move.
+const (
+	tokenURL = "https://zcode.z.ai/api/v1/oauth/token"
+	pollBase = "https://zcode.z.ai/api/v1/oauth/cli"
+)
+
+// The start plan's gateway, and the widget of its captcha, which its maker wants loaded
+// from there (alibabacloud.com/help/en/captcha/captcha2-0).
+const (
+	startPlanBase    = "https://zcode.z.ai/api/v1/zcode-plan"
+	startPlanConfigs = "https://zcode.z.ai/api/v1/client/configs"
+	captchaSDK       = "https://o.alicdn.com/captcha-frontend/aliyunCaptcha/AliyunCaptcha.js"
 )
 
 // Settings are the values in force. Treat a Settings as immutable: copies share the
@@ -80,6 +115,7 @@ type Settings struct {
 	// Providers has an entry for each of the four providers. Those of custom and demo
 	// have no bases by default; the application fills in the demo's when it starts it.
 	Providers map[string]Provider
+	StartPlan StartPlan
 	Identity  Identity
 	Request   Request
 	Retry     Retry
@@ -110,6 +146,8 @@ type Auth struct {
 	APIKey      secret.Value // the upstream's key
 	ProxyAPIKey secret.Value // the key that clients of the proxy must send; empty: none asked
 	JWT         secret.Value // the start plan's token
+	LoginFlow   string       // one of the Flow constants
+	Account     string       // the account that is used alone; empty: all of them, as a pool
 }
 
 // Provider is where one provider is reached. A base has no trailing slash; empty
@@ -117,7 +155,37 @@ type Auth struct {
 type Provider struct {
 	AnthropicBase string       // before /v1/messages
 	OpenAIBase    string       // before /chat/completions
+	QuotaBase     string       // before /api/monitor/usage
 	Credential    secret.Value // stands before Auth.APIKey for this provider
+	OAuth         OAuth
+}
+
+// OAuth is where a person logs in to a provider, and what a login asks afterwards. That
+// of custom is empty; the demo's is known when it runs.
+type OAuth struct {
+	AuthorizeURL     string // opened in the browser
+	ClientID         string // that the provider knows ZCode by
+	TokenURL         string // takes the code
+	PollBase         string // before /init and /poll/{flow}
+	BusinessLoginURL string // turns the token into one for BusinessBase; empty: it is one
+	BusinessBase     string // before /api/biz
+}
+
+// StartPlan is the gateway of ZCode's free plan.
+type StartPlan struct {
+	Base             string // before /anthropic/v1/messages and /chat/completions
+	ConfigsURL       string // tells whether the captcha is asked for, and which
+	CaptchaSDK       string // the script of the captcha's widget
+	Wire             string // one of the Wire constants
+	SystemFile       string // has the system blocks that come first; empty: a text of ours
+	CaptchaRetries   int    // checks after the first for one request
+	CaptchaTimeoutMS int    // how long a request waits for a person
+	CaptchaLoadMS    int    // how long the widget may take to load
+}
+
+// CaptchaTimeout is how long a request waits for a person.
+func (p StartPlan) CaptchaTimeout() time.Duration {
+	return time.Duration(p.CaptchaTimeoutMS) * time.Millisecond
 }
 
 // Identity is how the proxy presents itself upstream.
@@ -180,6 +248,7 @@ type Notify struct {
 	Failure bool // the proxy cannot start, or stopped by a fault
 	Login   bool // there is no credential, or it is refused
 	Quota   bool // the plan's quota is used up
+	Check   bool // a request waits until the person has shown that there is one
 }
 
 // SlogLevel is Level for log/slog. An unknown level, which Load never returns, is info.
@@ -195,14 +264,24 @@ func (l Logging) SlogLevel() slog.Level {
 func Default() Settings {
 	return Settings{
 		Server:   Server{Host: "127.0.0.1", Port: 8080},
-		Auth:     Auth{Mode: ModeAuto},
+		Auth:     Auth{Mode: ModeAuto, LoginFlow: FlowAuto},
 		Provider: ProviderZAI,
 		Plan:     PlanCoding,
 		Providers: map[string]Provider{
-			ProviderZAI:      {AnthropicBase: zaiAnthropicBase, OpenAIBase: zaiOpenAIBase},
-			ProviderBigmodel: {AnthropicBase: bigmodelAnthropicBase, OpenAIBase: bigmodelOpenAIBase},
-			ProviderCustom:   {},
-			ProviderDemo:     {},
+			ProviderZAI: {AnthropicBase: zaiAnthropicBase, OpenAIBase: zaiOpenAIBase, QuotaBase: zaiQuotaBase, OAuth: OAuth{
+				AuthorizeURL: "https://chat.z.ai/api/oauth/authorize", ClientID: "client_P8X5CMWmlaRO9gyO-KSqtg", TokenURL: tokenURL,
+				PollBase: pollBase, BusinessLoginURL: "https://api.z.ai/api/auth/z/login", BusinessBase: "https://api.z.ai",
+			}},
+			ProviderBigmodel: {AnthropicBase: bigmodelAnthropicBase, OpenAIBase: bigmodelOpenAIBase, QuotaBase: bigmodelQuotaBase, OAuth: OAuth{
+				AuthorizeURL: "https://bigmodel.cn/login", ClientID: "zcode", TokenURL: tokenURL,
+				PollBase: pollBase, BusinessBase: "https://bigmodel.cn",
+			}},
+			ProviderCustom: {},
+			ProviderDemo:   {},
+		},
+		StartPlan: StartPlan{
+			Base: startPlanBase, ConfigsURL: startPlanConfigs, CaptchaSDK: captchaSDK, Wire: WireAuto,
+			CaptchaRetries: 1, CaptchaTimeoutMS: 180_000, CaptchaLoadMS: 20_000,
 		},
 		Identity: Identity{
 			Profile:       ProfileZCode,
@@ -216,7 +295,7 @@ func Default() Settings {
 		Logging: Logging{Level: "info"},
 		App: App{
 			StartProxy: true, Language: LanguageSystem,
-			Notify: Notify{Failure: true, Login: true, Quota: true},
+			Notify: Notify{Failure: true, Login: true, Quota: true, Check: true},
 		},
 	}
 }

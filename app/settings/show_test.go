@@ -104,50 +104,77 @@ func TestShow(t *testing.T) {
 # note: defaultModel is not used: the client names the model
 # note: the key goes to http://x.example without encryption: anybody on the way can read it
 server:
-  host: 127.0.0.1                                           # default
-  port: 0                                                   # --port
+  host: 127.0.0.1                                                                # default
+  port: 0                                                                        # --port
 auth:
-  mode: apikey                                              # c.yaml:3:9
-  apiKey: 0123…TSRQ                                         # c.yaml:2:11
-  proxyApiKey: ""                                           # default
-  jwt: '****'                                               # ZCODE_JWT
-provider: custom                                            # ZCODE_PROVIDER
-plan: coding-plan                                           # default
+  mode: apikey                                                                   # c.yaml:3:9
+  apiKey: 0123…TSRQ                                                              # c.yaml:2:11
+  proxyApiKey: ""                                                                # default
+  jwt: '****'                                                                    # ZCODE_JWT
+  loginFlow: auto                                                                # default
+  account: ""                                                                    # default
+provider: custom                                                                 # ZCODE_PROVIDER
+plan: coding-plan                                                                # default
 providers:
   zai:
-    anthropicBase: https://api.z.ai/api/anthropic           # default
-    openaiBase: https://api.z.ai/api/coding/paas/v4         # default
+    anthropicBase: https://api.z.ai/api/anthropic                                # default
+    openaiBase: https://api.z.ai/api/coding/paas/v4                              # default
+    quotaBase: https://api.z.ai                                                  # default
+    oauth:
+      authorizeURL: https://chat.z.ai/api/oauth/authorize                        # default
+      clientID: client_P8X5CMWmlaRO9gyO-KSqtg                                    # default
+      tokenURL: https://zcode.z.ai/api/v1/oauth/token                            # default
+      pollBase: https://zcode.z.ai/api/v1/oauth/cli                              # default
+      businessLoginURL: https://api.z.ai/api/auth/z/login                        # default
+      businessBase: https://api.z.ai                                             # default
   bigmodel:
-    anthropicBase: https://open.bigmodel.cn/api/anthropic   # default
-    openaiBase: https://open.bigmodel.cn/api/coding/paas/v4 # default
+    anthropicBase: https://open.bigmodel.cn/api/anthropic                        # default
+    openaiBase: https://open.bigmodel.cn/api/coding/paas/v4                      # default
+    quotaBase: https://open.bigmodel.cn                                          # default
+    oauth:
+      authorizeURL: https://bigmodel.cn/login                                    # default
+      clientID: zcode                                                            # default
+      tokenURL: https://zcode.z.ai/api/v1/oauth/token                            # default
+      pollBase: https://zcode.z.ai/api/v1/oauth/cli                              # default
+      businessBase: https://bigmodel.cn                                          # default
   custom:
-    openaiBase: http://x.example                            # c.yaml:7:17
-    credential: 0123…TSRQ                                   # c.yaml:6:17
+    openaiBase: http://x.example                                                 # c.yaml:7:17
+    credential: 0123…TSRQ                                                        # c.yaml:6:17
+startPlan:
+  base: https://zcode.z.ai/api/v1/zcode-plan                                     # default
+  configsURL: https://zcode.z.ai/api/v1/client/configs                           # default
+  captchaSDK: https://o.alicdn.com/captcha-frontend/aliyunCaptcha/AliyunCaptcha.js # default
+  wire: auto                                                                     # default
+  systemFile: ""                                                                 # default
+  captchaRetries: 1                                                              # default
+  captchaTimeoutMs: 180000                                                       # default
+  captchaLoadMs: 20000                                                           # default
 identity:
-  profile: zcode                                            # default
-  appVersion: 3.2.2                                         # default
-  sourceTitle: cli                                          # default
-  refererOrigin: https://zcode.z.ai                         # default
+  profile: zcode                                                                 # default
+  appVersion: 3.2.2                                                              # default
+  sourceTitle: cli                                                               # default
+  refererOrigin: https://zcode.z.ai                                              # default
 request:
-  temperature: null                                         # default
-  defaultMaxTokens: 32000                                   # default
+  temperature: null                                                              # default
+  defaultMaxTokens: 32000                                                        # default
 retry:
-  maxRetries: 3                                             # default
-  baseDelayMs: 1000                                         # default
+  maxRetries: 3                                                                  # default
+  baseDelayMs: 1000                                                              # default
 limits:
-  bodyMB: 64                                                # default
-  idleMinutes: 5                                            # default
-  graceSeconds: 20                                          # default
+  bodyMB: 64                                                                     # default
+  idleMinutes: 5                                                                 # default
+  graceSeconds: 20                                                               # default
 logging:
-  level: info                                               # default
-  file: ""                                                  # default
+  level: info                                                                    # default
+  file: ""                                                                       # default
 app:
-  startProxy: true                                          # default
-  language: system                                          # default
+  startProxy: true                                                               # default
+  language: system                                                               # default
   notify:
-    failure: true                                           # default
-    login: true                                             # default
-    quota: true                                             # default
+    failure: true                                                                # default
+    login: true                                                                  # default
+    quota: true                                                                  # default
+    check: true                                                                  # default
 `
 	if got := strings.ReplaceAll(out.String(), dir+string(filepath.Separator), ""); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
