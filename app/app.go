@@ -28,12 +28,14 @@ import (
 
 	"github.com/google/uuid"
 
+	"glmtray/app/account"
 	"glmtray/app/control"
 	"glmtray/app/history"
 	"glmtray/app/journal"
 	"glmtray/app/locale"
 	"glmtray/app/settings"
 	"glmtray/app/state"
+	"glmtray/app/vault"
 	"glmtray/app/window"
 	"glmtray/assets"
 	"glmtray/proxy"
@@ -70,6 +72,11 @@ type App struct {
 	exchanges *history.Log
 	window    *window.Server
 	session   string
+	store     *account.Store
+	checks    *checks
+	opened    chan struct{}  // closed when the vault was read for the first time
+	wire      *upstream.Wire // of the start plan; what was found of it holds for the run
+	renewing  sync.Mutex     // one account's credentials are renewed at a time
 
 	proxy    atomic.Pointer[proxy.Server]
 	active   atomic.Int64    // requests, of this proxy and of those before it
@@ -86,20 +93,25 @@ type App struct {
 	// intent is held while something changes: one change at a time.
 	intent sync.Mutex
 
-	mu       sync.Mutex // guards what follows; held for moments only
-	from     settings.Options
-	loaded   settings.Loaded // in force
-	broken   *settings.Error // what is wrong with the file, if anything
-	file     settings.Loaded // the last outcome of loading, good or bad
-	printer  *locale.Printer
-	phase    state.Phase
-	door     *door // nil while the proxy is stopped
-	doors    map[*door]struct{}
-	demoBase string
-	problems map[string]state.Problem
-	icon     state.Icon
-	login    state.Autostart
-	changed  chan struct{} // closed at the next change of the state
+	mu         sync.Mutex // guards what follows; held for moments only
+	from       settings.Options
+	loaded     settings.Loaded // in force
+	broken     *settings.Error // what is wrong with the file, if anything
+	file       settings.Loaded // the last outcome of loading, good or bad
+	printer    *locale.Printer
+	phase      state.Phase
+	door       *door // nil while the proxy is stopped
+	doors      map[*door]struct{}
+	demoBase   string
+	accounts   []account.Account
+	vaultErr   error // why the vault could not be read
+	vaultWhere vault.Where
+	pools      map[string]*upstream.Pool // by provider and plan
+	attempt    *attempt                  // a login that is going on
+	problems   map[string]state.Problem
+	icon       state.Icon
+	login      state.Autostart
+	changed    chan struct{} // closed at the next change of the state
 }
 
 // ErrRunning says that the program runs already, and has been left alone.
@@ -113,6 +125,7 @@ func New(o Options) (*App, error) {
 		lines: journal.New(), exchanges: history.New(), from: o.Settings, phase: state.Stopped,
 		doors: map[*door]struct{}{}, problems: map[string]state.Problem{}, changed: make(chan struct{}),
 		faults: make(chan error, 1), rewatch: make(chan struct{}, 1),
+		opened: make(chan struct{}), pools: map[string]*upstream.Pool{}, wire: new(upstream.Wire),
 	}
 	var err error
 	if a.models, err = upstream.ParseModels(assets.Models); err != nil {
@@ -131,6 +144,8 @@ func New(o Options) (*App, error) {
 	a.requests, a.abort = context.WithCancelCause(context.Background())
 	a.life, a.die = context.WithCancel(context.Background())
 	a.quitting, a.quit = context.WithCancel(context.Background())
+	a.store = account.NewStore(vault.New(vault.Options{Dir: a.loaded.Dirs.Data, Env: a.env}))
+	a.checks = newChecks(a)
 	a.window = window.New(a, window.Options{Version: o.Version, Log: a.log})
 	a.refreshAutostart()
 	return a, nil
@@ -173,6 +188,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.begin(ctx); err != nil {
 		return err
 	}
+	a.spawn("vault", func() { a.watchVault(ctx) })
 	a.spawn("sleep", func() { a.transport.WatchSleep(ctx) })
 	a.spawn("settings", func() { a.watchSettings(ctx) })
 	select {
@@ -212,8 +228,17 @@ func (a *App) Claim() error {
 	return nil
 }
 
-// Newcomer reports whether nobody has given the program a key yet.
-func (a *App) Newcomer() bool { return !a.Snapshot().Account.Known }
+// Newcomer reports whether nobody has given the program a key or logged in yet. It waits
+// until that is known: until the vault was read, or cannot be.
+func (a *App) Newcomer() bool {
+	select {
+	case <-a.opened:
+	case <-a.quitting.Done():
+		return false
+	}
+	s := a.Snapshot()
+	return !s.Account.Known && len(s.Accounts) == 0
+}
 
 // begin starts the proxy, if it is to start with the program.
 func (a *App) begin(ctx context.Context) error {

@@ -2,11 +2,15 @@ package app
 
 import (
 	"fmt"
+	"os"
+	"strings"
 
 	"glmtray/app/settings"
 	"glmtray/assets"
 	"glmtray/proxy"
 	"glmtray/proxy/demo"
+	"glmtray/proxy/demo/platform"
+	"glmtray/proxy/rawjson"
 	"glmtray/proxy/upstream"
 )
 
@@ -17,9 +21,14 @@ func (a *App) build(s settings.Settings) (*proxy.Server, error) {
 		return nil, err
 	}
 	go a.transport.Warm(a.life, u.Endpoint(upstream.Messages))
-	c := credentials{settings: s}
+	c := credentials{settings: s, pool: a.pool(s), ready: a.waitForVault}
+	var person proxy.Person
+	if c.startPlan() {
+		person = a.checks
+	}
 	return proxy.New(proxy.Config{
 		Upstream:   u,
+		Person:     person,
 		Credential: c.choose,
 		ProxyKey:   s.Auth.ProxyAPIKey,
 		Transport:  a.transport,
@@ -37,17 +46,22 @@ func (a *App) build(s settings.Settings) (*proxy.Server, error) {
 
 // upstream makes the upstream that the settings choose.
 func (a *App) upstream(s settings.Settings) (upstream.Upstream, error) {
-	bases := upstream.Bases{Anthropic: s.Active().AnthropicBase, OpenAI: s.Active().OpenAIBase}
+	bases := upstream.Bases{Anthropic: s.Active().AnthropicBase, OpenAI: s.Active().OpenAIBase, Start: s.StartPlan.Base}
 	if s.Provider == settings.ProviderDemo {
 		base, err := a.demo()
 		if err != nil {
 			return upstream.Upstream{}, err
 		}
-		bases = upstream.Bases{Anthropic: base + "/api/anthropic", OpenAI: base + "/api/coding/paas/v4"}
+		bases = upstream.Bases{Anthropic: base + "/api/anthropic", OpenAI: base + "/api/coding/paas/v4", Start: demoStartPlan(s.StartPlan, base).Base}
 	}
 	u, ok := upstream.Lookup(s.Provider, s.Plan, bases)
 	if !ok {
 		return u, fmt.Errorf("the provider %s has no plan %s", s.Provider, s.Plan)
+	}
+	if u.Wire != nil {
+		if err := a.startPlan(&u, s.StartPlan); err != nil {
+			return u, err
+		}
 	}
 	u.Models = a.models
 	u.Target.DefaultMaxTokens, u.Target.Temperature = s.Request.DefaultMaxTokens, s.Request.Temperature
@@ -63,12 +77,64 @@ func (a *App) upstream(s settings.Settings) (upstream.Upstream, error) {
 // demo returns the address of the built-in upstream, and starts it if it does not
 // run yet.
 func (a *App) demo() (string, error) {
-	if a.demoBase == "" {
-		base, err := demo.Start(a.life, demo.Options{Pace: demo.DefaultPace})
+	a.mu.Lock()
+	base := a.demoBase
+	a.mu.Unlock()
+	if base == "" {
+		base, err := demo.Start(a.life, demo.Options{Pace: demo.DefaultPace, Platform: demoPlatform})
 		if err != nil {
 			return "", fmt.Errorf("the demo upstream cannot start: %w", err)
 		}
+		a.mu.Lock()
 		a.demoBase = base
+		a.mu.Unlock()
+		return base, nil
 	}
-	return a.demoBase, nil
+	return base, nil
+}
+
+// demoPlatform is how the demo shows what stands around the models: its start plan asks
+// for a captcha, so that this can be tried.
+var demoPlatform = platform.Options{Captcha: true}
+
+// demoStartPlan are the settings of the start plan with the demo's addresses.
+func demoStartPlan(p settings.StartPlan, base string) settings.StartPlan {
+	p.Base, p.ConfigsURL, p.CaptchaSDK = base+"/api/v1/zcode-plan", base+"/api/v1/client/configs", base+"/captcha/AliyunCaptcha.js"
+	return p
+}
+
+// startPlan completes the upstream of the start plan: which of its paths is used, and the
+// system prompts that come first.
+func (a *App) startPlan(u *upstream.Upstream, p settings.StartPlan) error {
+	switch p.Wire {
+	case settings.WireMessages:
+		u.Wire, u.Chat = nil, upstream.Endpoint{}
+	case settings.WireChat:
+		u.Wire, u.Messages = nil, upstream.Endpoint{}
+	default:
+		u.Wire = a.wire
+	}
+	blocks := upstream.StartPlanSystem(upstream.ThisPlatform())
+	if p.SystemFile != "" {
+		text, err := os.ReadFile(p.SystemFile)
+		if err != nil {
+			return fmt.Errorf("startPlan.systemFile: %w", err)
+		}
+		blocks = systemBlocks(string(text))
+	}
+	for _, b := range blocks {
+		u.Target.Lead = append(u.Target.Lead, rawjson.Quote(b))
+	}
+	return nil
+}
+
+// systemBlocks are the parts of a text between lines of three dashes.
+func systemBlocks(text string) []string {
+	var blocks []string
+	for part := range strings.SplitSeq("\n"+strings.ReplaceAll(text, "\r\n", "\n")+"\n", "\n---\n") {
+		if part = strings.TrimSpace(part); part != "" {
+			blocks = append(blocks, part)
+		}
+	}
+	return blocks
 }

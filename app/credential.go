@@ -5,33 +5,68 @@ import (
 	"strings"
 
 	"glmtray/app/settings"
+	"glmtray/proxy"
 	"glmtray/proxy/llm"
 	"glmtray/proxy/secret"
+	"glmtray/proxy/upstream"
 )
 
 // credentials decides what goes upstream with a request.
-type credentials struct{ settings settings.Settings }
+type credentials struct {
+	settings settings.Settings
+	pool     *upstream.Pool
+	// ready waits until the pool is known.
+	ready func(context.Context) *llm.Error
+}
 
-// choose yields the credential for a request whose client sent a key, or none. See
-// the modes of settings.Auth.
-func (c credentials) choose(_ context.Context, client secret.Value) (secret.Value, *llm.Error) {
+// choose yields the credential for a request. See the modes of settings.Auth.
+func (c credentials) choose(ctx context.Context, ask proxy.Ask) (upstream.Lease, *llm.Error) {
 	s := &c.settings
-	if s.Provider == settings.ProviderDemo {
-		return secret.New("demo"), nil
+	if len(ask.Tried) > 0 {
+		return c.pool.Pick(ask.Conversation(), ask.Tried...)
 	}
-	own := s.Credential()
-	if c.startPlan() {
-		own = s.Auth.JWT
+	if s.Auth.Mode == settings.ModeForward && !ask.Client.Empty() && s.Provider != settings.ProviderDemo {
+		return upstream.Lease{Credential: ask.Client}, nil
 	}
-	switch mode := s.Auth.Mode; {
-	case mode == settings.ModeForward && !client.Empty():
-		return client, nil
-	case mode != settings.ModeOAuth && !own.Empty():
-		return own, nil
-	case mode == settings.ModeAuto && !c.startPlan() && isUpstreamKey(client.Reveal()):
-		return client, nil
+	if own := c.own(); !own.Empty() {
+		return upstream.Lease{Credential: own}, nil
 	}
-	return secret.Value{}, &llm.Error{Kind: llm.ErrAuthentication, Message: c.remedy()}
+	var locked *llm.Error
+	if s.Auth.Mode == settings.ModeAuto || s.Auth.Mode == settings.ModeOAuth {
+		locked = c.ready(ctx)
+		if locked == nil && c.pool.Size() > 0 {
+			return c.pool.Pick(c.conversation(ask))
+		}
+	}
+	switch {
+	case s.Provider == settings.ProviderDemo:
+		return upstream.Lease{Credential: secret.New("demo")}, nil
+	case s.Auth.Mode == settings.ModeAuto && !c.startPlan() && isUpstreamKey(ask.Client.Reveal()):
+		return upstream.Lease{Credential: ask.Client}, nil
+	case locked != nil:
+		return upstream.Lease{}, locked
+	}
+	return upstream.Lease{}, &llm.Error{Kind: llm.ErrAuthentication, Message: c.remedy()}
+}
+
+// conversation is worked out only where there is a choice.
+func (c credentials) conversation(ask proxy.Ask) string {
+	if c.pool.Size() < 2 {
+		return ""
+	}
+	return ask.Conversation()
+}
+
+// own is the key of file or environment, if it is to be used. None goes to the demo.
+func (c credentials) own() secret.Value {
+	s := &c.settings
+	switch {
+	case s.Provider == settings.ProviderDemo, s.Auth.Mode == settings.ModeOAuth:
+		return secret.Value{}
+	case c.startPlan():
+		return s.Auth.JWT
+	}
+	return s.Credential()
 }
 
 // startPlan reports whether requests go to the start plan's gateway, which takes a
@@ -60,15 +95,23 @@ func isAlphanumeric(s string) bool {
 // remedy says how to get a credential.
 func (c credentials) remedy() string {
 	s := &c.settings
+	login := "log in from the tray or with: glmtray auth login " + s.Provider
+	if s.Provider == settings.ProviderCustom {
+		login = "add a key with: glmtray auth key --provider custom"
+	}
 	switch {
 	case s.Auth.Mode == settings.ModeForward:
 		return "auth.mode is forward and no key came with the request; send the provider's key as a Bearer token or in x-api-key"
+	case s.Auth.Account != "" && s.Auth.Mode != settings.ModeAPIKey:
+		return "auth.account is " + s.Auth.Account + ", and there is no such account for this provider and plan; " + login + ", or: glmtray auth use --all"
 	case s.Auth.Mode == settings.ModeOAuth:
-		return "auth.mode is oauth and no account is logged in; set auth.mode to auto and give a key"
+		return "auth.mode is oauth and no account is logged in; " + login
 	case c.startPlan():
-		return "there is no token for the start plan; set auth.jwt in the config file or ZCODE_JWT in the environment"
+		return "there is no token for the start plan; " + login + ", or set auth.jwt in the config file or ZCODE_JWT in the environment"
+	case s.Auth.Mode == settings.ModeAPIKey:
+		return "there is no key for the provider " + s.Provider + "; set auth.apiKey in the config file (glmtray config path shows which) or ZCODE_API_KEY in the environment"
 	}
-	remedy := "there is no key for the provider " + s.Provider + "; set auth.apiKey in the config file (glmtray config path shows which) or ZCODE_API_KEY in the environment"
+	remedy := "there is no key for the provider " + s.Provider + "; " + login + ", or set auth.apiKey in the config file (glmtray config path shows which) or ZCODE_API_KEY in the environment"
 	if s.Auth.Mode == settings.ModeAuto {
 		remedy += ", or send the provider's key, {id}.{secret}, with the request"
 	}

@@ -1,12 +1,15 @@
 package app
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"glmtray/app/settings"
+	"glmtray/proxy"
 	"glmtray/proxy/llm"
 	"glmtray/proxy/secret"
+	"glmtray/proxy/upstream"
 )
 
 const (
@@ -28,7 +31,7 @@ func TestChoose(t *testing.T) {
 		"auto, own":                     {with(ownKey), settings.ModeAuto, otherKey, ownKey, ""},
 		"auto, client's":                {with(""), settings.ModeAuto, otherKey, otherKey, ""},
 		"auto, foreign":                 {with(""), settings.ModeAuto, foreign, "", "{id}.{secret}, with the request"},
-		"auto, none":                    {with(""), settings.ModeAuto, "", "", "for the provider zai; set auth.apiKey"},
+		"auto, none":                    {with(""), settings.ModeAuto, "", "", "glmtray auth login zai, or set auth.apiKey"},
 		"apikey, own":                   {with(ownKey), settings.ModeAPIKey, otherKey, ownKey, ""},
 		"apikey, client's":              {with(""), settings.ModeAPIKey, otherKey, "", "ZCODE_API_KEY in the environment"},
 		"oauth, own":                    {with(ownKey), settings.ModeOAuth, otherKey, "", "no account is logged in"},
@@ -52,7 +55,9 @@ func TestChoose(t *testing.T) {
 			s := settings.Default()
 			tc.change(&s)
 			s.Auth.Mode = tc.mode
-			got, err := credentials{settings: s}.choose(t.Context(), secret.New(tc.client))
+			open := func(context.Context) *llm.Error { return nil }
+			lease, err := credentials{s, upstream.NewPool(nil, nil, nil), open}.choose(t.Context(), proxy.Ask{Client: secret.New(tc.client)})
+			got := lease.Credential
 			if got.Reveal() != tc.want || (err == nil) != (tc.want != "") {
 				t.Fatalf("%v, %v", got.Reveal(), err)
 			}

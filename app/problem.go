@@ -10,6 +10,7 @@ import (
 	"glmtray/app/locale"
 	"glmtray/app/settings"
 	"glmtray/app/state"
+	"glmtray/app/vault"
 )
 
 // message names a text of the catalogues. gaps are the names and values of what stands
@@ -76,6 +77,19 @@ func saveProblem(path string, err error) state.Problem {
 	}
 }
 
+// vaultProblem are accounts that cannot be read.
+func vaultProblem(err error, file string) state.Problem {
+	p := state.Problem{Kind: state.ProblemVault, Text: message("notice.vault.text", "File", file), Remedy: message("notice.vault.remedy"), Details: []string{err.Error()}}
+	var unreadable *vault.UnreadableError
+	switch {
+	case errors.Is(err, vault.ErrLocked):
+		p.Text, p.Remedy, p.Details = message("notice.vault.locked"), message("notice.vault.unlock"), nil
+	case errors.As(err, &unreadable) && unreadable.Restored:
+		p.Text, p.Remedy = message("notice.vault.restored", "File", file), message("notice.vault.look")
+	}
+	return p
+}
+
 // logProblem is a log file that cannot be written.
 func logProblem(path string, err error) state.Problem {
 	return state.Problem{
@@ -134,8 +148,10 @@ func notified(n settings.Notify, kind string) bool {
 	switch kind {
 	case state.ProblemSettings, state.ProblemPort, state.ProblemProxy, state.ProblemTray:
 		return n.Failure
-	case state.ProblemLogin:
+	case state.ProblemLogin, state.ProblemAccount, state.ProblemVault:
 		return n.Login
+	case state.ProblemCheck:
+		return n.Check
 	case state.ProblemQuota:
 		return n.Quota
 	}
@@ -178,9 +194,21 @@ func (a *App) Report(err error) {
 	}
 }
 
+// say shows a text as a notification, and logs it.
+func (a *App) say(id string, gaps ...string) {
+	text := a.Printer().Text(id, gaps...)
+	a.log.Info(text)
+	a.show(text)
+}
+
 // tell logs a sentence, and shows it as a notification.
 func (a *App) tell(text string) {
 	a.log.Warn(text)
+	a.show(text)
+}
+
+// show shows a sentence as a notification.
+func (a *App) show(text string) {
 	if notify := a.options.Notify; notify != nil {
 		a.spawn("notification", func() {
 			if err := notify(a.Printer().Text("notice.title"), text); err != nil {

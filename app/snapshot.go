@@ -30,7 +30,17 @@ func (a *App) Snapshot() state.Snapshot {
 		Provider: s.Provider, Plan: s.Plan, Account: a.account(),
 		Active: int(a.active.Load()), Problems: a.sortedProblems(), Autostart: a.login,
 		Language: state.Language{Setting: s.App.Language, InForce: a.printer.Tag()},
-		Icon:     a.icon, Fixed: a.fixed(), ConfigFile: a.file.WritePath(), LogFolder: a.logFolder(),
+		Accounts: a.entries(), Vault: a.vaultState(), Check: a.checks.state(),
+		Icon: a.icon, Fixed: a.fixed(), ConfigFile: a.file.WritePath(), LogFolder: a.logFolder(),
+	}
+	snapshot.Pool.Alone = s.Auth.Account
+	for _, e := range snapshot.Accounts {
+		if e.InUse {
+			snapshot.Pool.Size++
+		}
+	}
+	if a.attempt != nil {
+		snapshot.Login = a.attempt.state()
 	}
 	if a.door != nil {
 		snapshot.BaseURL = baseURL(a.door.listener)
@@ -42,17 +52,19 @@ func (a *App) Snapshot() state.Snapshot {
 func (a *App) account() state.Account {
 	c := credentials{settings: a.loaded.Settings}
 	s, key := &c.settings, "auth.apiKey"
-	own := s.Credential()
+	own := c.own()
 	switch {
-	case s.Provider == settings.ProviderDemo:
-		return state.Account{Known: true}
 	case c.startPlan():
-		own, key = s.Auth.JWT, "auth.jwt"
+		key = "auth.jwt"
 	case !s.Active().Credential.Empty():
 		key = "providers." + s.Provider + ".credential"
 	}
-	if own.Empty() || s.Auth.Mode == settings.ModeOAuth {
-		return state.Account{}
+	pooled := s.Auth.Mode == settings.ModeAuto || s.Auth.Mode == settings.ModeOAuth
+	if names := namesInUse(a.accounts, *s); own.Empty() && pooled && names != "" {
+		return state.Account{Known: true, Hint: names, Stored: true}
+	}
+	if own.Empty() {
+		return state.Account{Known: s.Provider == settings.ProviderDemo}
 	}
 	return state.Account{Known: true, Hint: own.Mask(), Origin: a.loaded.Origin(key).String()}
 }
@@ -80,7 +92,7 @@ func (a *App) logFolder() string {
 func urgency(kind string) int {
 	return slices.Index([]string{
 		state.ProblemSettings, state.ProblemPort, state.ProblemProxy, state.ProblemLogin, state.ProblemQuota,
-		state.ProblemSave, state.ProblemLog, state.ProblemTray,
+		state.ProblemCheck, state.ProblemAccount, state.ProblemVault, state.ProblemSave, state.ProblemLog, state.ProblemTray,
 	}, kind)
 }
 

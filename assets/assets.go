@@ -30,3 +30,8 @@ var Locales embed.FS
 //
 //go:embed window
 var Window embed.FS
+
+// Frame is the page in which the captcha's widget runs, and its script.
+//
+//go:embed frame
+var Frame embed.FS

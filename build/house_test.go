@@ -27,11 +27,14 @@ type rule struct {
 // a line here and one sentence of what it is for.
 var house = map[string]rule{
 	"app/cmd/glmtray":           {[]string{"app", "app/*", "tray", "assets", "proxy/upstream"}, "the command line parses, calls, prints; the rest is app's"},
-	"app":                       {[]string{"app/*", "assets", "proxy", "proxy/upstream", "proxy/demo", "proxy/secret", "proxy/llm"}, "the application has no face: the tray imports it, never the other way"},
+	"app":                       {[]string{"app/*", "assets", "proxy", "proxy/upstream", "proxy/demo", "proxy/demo/platform", "proxy/secret", "proxy/llm", "proxy/rawjson"}, "the application has no face: the tray imports it, never the other way"},
 	"app/autostart":             {nil, "an entry of the desktop knows nothing of the program behind it"},
 	"app/control":               {[]string{"app/state", "app/journal"}, "whoever controls the program knows its state, not its parts"},
 	"app/feed":                  {nil, "a list knows nothing of what it holds"},
 	"app/history":               {[]string{"app/feed"}, "a record is a value; app makes it of an exchange"},
+	"app/vault":                 {nil, "a sealed document knows nothing of what it holds"},
+	"app/account":               {[]string{"app/vault", "proxy/secret"}, "accounts are kept here, and used above"},
+	"app/login":                 {[]string{"proxy/secret"}, "a login yields credentials and keeps none"},
 	"app/journal":               {[]string{"app/feed"}, "the log is below everything that logs"},
 	"app/locale":                {[]string{"assets"}, "texts are below everything that shows them"},
 	"app/notify":                {nil, "what is told is decided above"},
@@ -54,7 +57,8 @@ var house = map[string]rule{
 	"proxy/dialect/messages":    {[]string{"proxy/llm", "proxy/sse", "proxy/rawjson"}, "a dialect knows only itself and llm"},
 	"proxy/dialect/dialecttest": {[]string{"proxy/llm", "proxy/sse", "proxy/rawjson"}, "the laws are those of llm"},
 	"proxy/upstream":            {[]string{"proxy/llm", "proxy/rawjson", "proxy/secret"}, "a provider is data; proxy does the sending"},
-	"proxy/demo":                {[]string{"proxy/sse", "proxy/rawjson"}, "the demo is a server like Z.AI's: it must not share the code that it helps to test"},
+	"proxy/demo/platform":       {nil, "what stands around the models knows nothing of them"},
+	"proxy/demo":                {[]string{"proxy/sse", "proxy/rawjson", "proxy/demo/platform"}, "the demo is a server like Z.AI's: it must not share the code that it helps to test"},
 }
 
 // bans are imports from outside that a package must not have.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,17 +22,36 @@ import (
 // life.
 func (s *Server) send(x *exchange, out *outgoing) (*answer, *llm.Error) {
 	delays := s.Retry.Delays()
+	if s.Person != nil && s.Person.Wanted(x.ctx) {
+		if err := s.prove(x, out); err != nil {
+			return nil, err
+		}
+	}
 	for attempt := 1; ; attempt++ {
 		a, err := s.attempt(x, out)
+		out.lease.Done(err)
 		if err == nil {
+			if out.switched {
+				s.Upstream.Wire.Remember(out.endpoint.Dialect)
+			}
 			return a, nil
 		}
-		if x.ctx.Err() != nil || !s.Upstream.Retryable(err) {
+		if x.ctx.Err() != nil {
 			return nil, err
 		}
-		pause, again := delays.Next(err.RetryAfter)
-		if !again {
-			return nil, err
+		changed, final := s.change(x, out, err)
+		if final != nil {
+			return nil, final
+		}
+		var pause time.Duration
+		if !changed {
+			again := s.Upstream.Retryable(err)
+			if again {
+				pause, again = delays.Next(err.RetryAfter)
+			}
+			if !again {
+				return nil, err
+			}
 		}
 		if connectionLost(err) && attempt == 1 {
 			// The connection was dead before the request, as after a sleep; those
@@ -51,6 +71,62 @@ func (s *Server) send(x *exchange, out *outgoing) (*answer, *llm.Error) {
 			return nil, s.gone(x)
 		}
 	}
+}
+
+// change makes another request of one that failed where that may help: with a proof that
+// there is a person, at the endpoint's other path, with another account. It reports
+// whether there is something new to try; final is an error that ends the exchange.
+func (s *Server) change(x *exchange, out *outgoing, err *llm.Error) (changed bool, final *llm.Error) {
+	out.proof = nil
+	switch {
+	case err.Code == upstream.CodeCaptcha && s.Person != nil:
+		if _, more := s.Person.Limits(); out.proofs > more {
+			return false, err
+		}
+		return true, s.prove(x, out)
+	case err.Status == http.StatusNotFound && err.Code == "" && !out.switched:
+		other, ok := s.Upstream.Other(out.endpoint)
+		if !ok {
+			return false, nil
+		}
+		out.endpoint, out.switched = other, true
+		return true, s.address(x, out)
+	case upstream.FailsOver(err) && out.lease.ID != "":
+		return s.another(x, out, err)
+	}
+	return false, nil
+}
+
+// another takes another account for a request. When all of several have failed in the
+// same way, the pool knows best when the first is back.
+func (s *Server) another(x *exchange, out *outgoing, err *llm.Error) (changed bool, final *llm.Error) {
+	out.tried = append(out.tried, out.lease.ID)
+	lease, nobody := s.Credential(x.ctx, Ask{
+		Client: s.clientKey(out.client), Conversation: func() string { return conversationOf(out.client, out.in) }, Tried: out.tried,
+	})
+	switch {
+	case nobody == nil:
+		out.lease = lease
+		return true, s.address(x, out)
+	case len(out.tried) > 1 && nobody.Kind == err.Kind && nobody.RetryAfter > 0 && !s.Upstream.Retryable(err):
+		nobody.Message = s.Upstream.Name + ": " + nobody.Message
+		return false, nobody
+	}
+	return false, nil
+}
+
+// prove has the person show that there is one. The client is kept alive meanwhile.
+func (s *Server) prove(x *exchange, out *outgoing) *llm.Error {
+	patience, _ := s.Person.Limits()
+	x.delivery.expectNothing(patience)
+	proof, err := s.Person.Prove(x.ctx)
+	x.delivery.hear()
+	if x.ctx.Err() != nil {
+		return s.gone(x)
+	}
+	out.proof = proof
+	out.proofs++
+	return err
 }
 
 // sleep waits, and reports false if ctx ended meanwhile.
@@ -77,8 +153,14 @@ func (s *Server) attempt(x *exchange, out *outgoing) (*answer, *llm.Error) {
 	if err != nil {
 		return nil, &llm.Error{Kind: llm.ErrInternal, Message: "the address of the upstream is not valid; see the settings", Err: err}
 	}
+	header := out.header
+	if len(out.proof) > 0 {
+		header = header.Clone()
+		maps.Copy(header, out.proof)
+		out.proof = nil // one proof, one request
+	}
 	req := (&http.Request{
-		Method: http.MethodPost, URL: target, Host: target.Host, Header: out.header,
+		Method: http.MethodPost, URL: target, Host: target.Host, Header: header,
 		Body: out.body.reader(), ContentLength: int64(out.body.size),
 	}).WithContext(x.ctx)
 	x.delivery.hear()

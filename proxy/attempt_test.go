@@ -365,9 +365,9 @@ func TestCredentialOfTheClient(t *testing.T) {
 		var got secret.Value
 		url := serveProxy(t, upstream.Bases{Anthropic: "http://127.0.0.1:1"}, func(c *Config) {
 			c.ProxyKey = secret.New(proxyKey)
-			c.Credential = func(_ context.Context, client secret.Value) (secret.Value, *llm.Error) {
-				got = client
-				return secret.Value{}, &llm.Error{Kind: llm.ErrAuthentication, Message: "log in first"}
+			c.Credential = func(_ context.Context, ask Ask) (upstream.Lease, *llm.Error) {
+				got = ask.Client
+				return upstream.Lease{}, &llm.Error{Kind: llm.ErrAuthentication, Message: "log in first"}
 			}
 		})
 		resp, body := post(t, url+"/v1/messages", tc.header, messagesBatch)
@@ -398,9 +398,9 @@ func TestCountTokens(t *testing.T) { // cases 146, 147
 		return answer.InputTokens
 	}
 	glm := serveProxy(t, upstream.Bases{Anthropic: base}, func(c *Config) {
-		c.Credential = func(context.Context, secret.Value) (secret.Value, *llm.Error) {
+		c.Credential = func(context.Context, Ask) (upstream.Lease, *llm.Error) {
 			t.Error("count_tokens asked for a credential")
-			return secret.Value{}, nil
+			return upstream.Lease{}, nil
 		}
 	})
 	if n := count(glm); n < 20 || n > 250 || calls.Load() != 0 {
@@ -443,11 +443,11 @@ func TestABugEndsOneRequestAlone(t *testing.T) {
 	broken.Store(true)
 	s := newServer(t, upstream.Bases{Anthropic: serveUpstream(t, answers([]byte(messagesAnswer)))}, func(c *Config) {
 		c.Log = log.logger()
-		c.Credential = func(context.Context, secret.Value) (secret.Value, *llm.Error) {
+		c.Credential = func(context.Context, Ask) (upstream.Lease, *llm.Error) {
 			if broken.Load() {
 				panic("a bug")
 			}
-			return secret.New(testKey), nil
+			return upstream.Lease{Credential: secret.New(testKey)}, nil
 		}
 	})
 	server := httptest.NewServer(s)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"glmtray/proxy/llm"
-	"glmtray/proxy/secret"
 	"glmtray/proxy/upstream"
 )
 
@@ -231,8 +230,8 @@ func TestAccountsThatMustWait(t *testing.T) {
 	eachLane(t, func(t *testing.T, l lane) {
 		base := serveUpstream(t, func(http.ResponseWriter, *http.Request) { t.Error("a request went upstream") })
 		url := serveProxy(t, l.bases(base), func(c *Config) {
-			c.Credential = func(context.Context, secret.Value) (secret.Value, *llm.Error) {
-				return secret.Value{}, &llm.Error{Kind: llm.ErrQuota, RetryAfter: 90 * time.Minute, Message: "Z.AI: the 5-hour quota is used up; it resets at 14:20"}
+			c.Credential = func(context.Context, Ask) (upstream.Lease, *llm.Error) {
+				return upstream.Lease{}, &llm.Error{Kind: llm.ErrQuota, RetryAfter: 90 * time.Minute, Message: "Z.AI: the 5-hour quota is used up; it resets at 14:20"}
 			}
 		})
 		kind := `"insufficient_quota"`

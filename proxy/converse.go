@@ -1,12 +1,14 @@
 package proxy
 
 import (
+	"hash/maphash"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"glmtray/proxy/llm"
-	"glmtray/proxy/secret"
+	"glmtray/proxy/rawjson"
 	"glmtray/proxy/upstream"
 )
 
@@ -42,10 +44,21 @@ func (s *Server) turn(x *exchange, w http.ResponseWriter, r *http.Request) *llm.
 
 // outgoing is a request as it goes upstream.
 type outgoing struct {
-	endpoint   upstream.Endpoint
-	header     http.Header
-	credential secret.Value
-	body       *payload
+	client   *http.Request
+	in       *incoming
+	received *bodyBuffer // what the client sent
+	// arranged says that in has been made ready to be translated.
+	arranged bool
+
+	endpoint upstream.Endpoint
+	lease    upstream.Lease
+	header   http.Header
+	body     *payload
+
+	tried    []string    // accounts that have failed
+	switched bool        // the other endpoint has been tried
+	proof    http.Header // that there is a person; for one request
+	proofs   int
 }
 
 // prepare does everything that can fail before something is sent.
@@ -60,40 +73,56 @@ func (s *Server) prepare(x *exchange, w http.ResponseWriter, r *http.Request) (*
 		return nil, err
 	}
 	x.understood(in)
-	credential, err := s.Credential(r.Context(), s.clientKey(r))
+	out := &outgoing{client: r, in: in, received: body, endpoint: s.Upstream.Endpoint(x.client.name)}
+	out.lease, err = s.Credential(x.ctx, Ask{Client: s.clientKey(r), Conversation: func() string { return conversationOf(r, in) }})
 	if err != nil {
 		return nil, err
 	}
-	out := &outgoing{endpoint: s.Upstream.Endpoint(x.client.name), credential: credential}
-	x.Wire = out.endpoint.Dialect
-	same := x.Wire == x.client.name
-	if same {
-		out.body = newPayload(body, in.edits(s.Upstream.TargetFor(in.Model)))
-	} else if out.body, err = s.translated(x, len(body.bytes), in); err != nil {
+	if err := s.address(x, out); err != nil {
 		return nil, err
 	}
-	x.Native = same
-	x.prepareEstimate(in, len(body.bytes))
-	out.header = s.Upstream.Header(out.endpoint, r.Header, upstream.Call{
-		Same: same, Session: sessionOf(r, in), Subagent: r.Header.Get("X-Claude-Code-Agent-Id") != "",
-	})
-	out.endpoint.Authorize(out.header, credential)
-	x.asked = acceptable(r, x.Stream || !same)
-	out.header.Set("Accept-Encoding", strings.Join(x.asked, ", "))
 	x.announce()
 	x.report()
 	return out, nil
 }
 
-// translated is the request in the upstream's dialect. size is the one that it has
-// in the client's.
-func (s *Server) translated(x *exchange, size int, in *incoming) (*payload, *llm.Error) {
-	in.Arrange()
-	x.names = in.SafeNames()
+// address makes header and body for the endpoint and the account of a request.
+func (s *Server) address(x *exchange, out *outgoing) (err *llm.Error) {
+	x.Wire, x.Account = out.endpoint.Dialect, out.lease.Name
+	same := x.Wire == x.client.name
+	target := s.Upstream.TargetFor(out.in.Model)
+	if out.lease.User != "" {
+		target.User = rawjson.Quote(out.lease.User)
+	}
+	if same {
+		out.body = newPayload(out.received, out.in.edits(target))
+	} else if out.body, err = s.translated(x, out, target); err != nil {
+		return err
+	}
+	x.Native = same
+	x.prepareEstimate(out.in, len(out.received.bytes))
+	out.header = s.Upstream.Header(out.endpoint, out.client.Header, upstream.Call{
+		Same: same, Session: sessionOf(out.client, out.in), Subagent: out.client.Header.Get("X-Claude-Code-Agent-Id") != "",
+	})
+	out.endpoint.Authorize(out.header, out.lease.Credential)
+	x.asked = acceptable(out.client, x.Stream || !same)
+	out.header.Set("Accept-Encoding", strings.Join(x.asked, ", "))
+	return nil
+}
+
+// translated is the request in the upstream's dialect.
+func (s *Server) translated(x *exchange, o *outgoing, target llm.Target) (*payload, *llm.Error) {
+	in := o.in
+	if !o.arranged {
+		in.Arrange()
+		x.names = in.SafeNames()
+		o.arranged = true
+	}
 	const room = 1 << 10
+	size := len(o.received.bytes)
 	out := newBodyBuffer(size + size/8 + room)
 	x.hold(out)
-	out.bytes = dialectNamed(x.Wire).encodeRequest(out.bytes, in.Request, s.Upstream.TargetFor(in.Model))
+	out.bytes = dialectNamed(x.Wire).encodeRequest(out.bytes, in.Request, target)
 	// The client's dialect knows some of what must not be left out, the upstream's
 	// the rest.
 	for _, warning := range in.Warnings {
@@ -122,15 +151,51 @@ func (x *exchange) prepareEstimate(in *incoming, size int) {
 	}
 }
 
-// sessionOf returns what identifies the client's conversation, or "".
+// sessionOf returns what identifies the client's conversation or its user, or "".
 func sessionOf(r *http.Request, in *incoming) string {
+	if s := headerSession(r); s != "" {
+		return s
+	}
+	return in.User.String()
+}
+
+func headerSession(r *http.Request) string {
 	for _, name := range []string{"X-Claude-Code-Session-Id", "X-Session-Id", "Session_id"} {
 		if v := r.Header.Get(name); v != "" {
 			return v
 		}
 	}
-	return in.User.String()
+	return ""
 }
+
+// conversationOf returns what identifies the client's conversation among others: what it
+// says itself, else a hash of how the conversation began.
+func conversationOf(r *http.Request, in *incoming) string {
+	if s := headerSession(r); s != "" {
+		return s
+	}
+	if key := in.conversation.String(); key != "" {
+		return key
+	}
+	var h maphash.Hash
+	h.SetSeed(conversations)
+	write := func(blocks []llm.Block) {
+		for i := range blocks {
+			_, _ = h.Write(blocks[i].Text) // a hash does not fail
+			if m := blocks[i].Media; m != nil {
+				_, _ = h.Write(m.Data)
+			}
+		}
+	}
+	write(in.System)
+	if len(in.Messages) > 0 {
+		write(in.Messages[0].Blocks)
+	}
+	return strconv.FormatUint(h.Sum64(), 16)
+}
+
+// conversations makes the hashes of this run its own.
+var conversations = maphash.MakeSeed()
 
 // deliver hands the answer to the client in the form that it asked for.
 func (s *Server) deliver(x *exchange, a *answer) *llm.Error {

@@ -36,6 +36,8 @@ type incoming struct {
 	// includeUsage says that a chat client asked for the chunk with the usage,
 	// legacyFunctions that it speaks of functions where others speak of tools.
 	includeUsage, legacyFunctions bool
+	// conversation is what the client itself calls it, or nil.
+	conversation rawjson.String
 	// release gives back the memory of the blocks.
 	release func()
 }
@@ -70,7 +72,7 @@ var (
 			if err != nil {
 				return nil, err
 			}
-			return &incoming{Request: &r.Request, edits: r.PassEdits, includeUsage: r.IncludeUsage, legacyFunctions: r.LegacyFunctions}, nil
+			return &incoming{Request: &r.Request, edits: r.PassEdits, conversation: r.CacheKey, includeUsage: r.IncludeUsage, legacyFunctions: r.LegacyFunctions}, nil
 		},
 		newEncoder: func(o replyOptions) encoder { return chat.NewEncoder(chatOptions(o)) },
 		appendResponse: func(dst []byte, r *llm.Response, o replyOptions) []byte {
@@ -92,7 +94,7 @@ var (
 			if err != nil {
 				return nil, err
 			}
-			return &incoming{Request: &r.Request, edits: r.PassEdits, release: r.Release}, nil
+			return &incoming{Request: &r.Request, edits: r.PassEdits, conversation: r.User, release: r.Release}, nil
 		},
 		newEncoder: func(o replyOptions) encoder { return messages.NewEncoder(messagesOptions(o)) },
 		appendResponse: func(dst []byte, r *llm.Response, o replyOptions) []byte {

@@ -25,6 +25,7 @@ type Exchange struct {
 	Client, Wire upstream.Dialect
 	UserAgent    string
 	Upstream     string // the provider's name
+	Account      string // whose credential went upstream; empty: one of no account
 	Model        string
 	Stream       bool
 	// Native says that the answer passed through as it was.
@@ -153,6 +154,9 @@ func (s *Server) end(x *exchange) {
 		slog.String("lane", x.lane()), slog.Int("in", x.Usage.Input), slog.Int("cached", x.Usage.CacheRead), slog.Int("out", x.Usage.Output),
 		slog.Duration("first_byte", x.FirstByte.Round(time.Millisecond)), slog.Duration("took", x.Duration.Round(time.Millisecond)),
 		slog.Int("retries", x.Retries),
+	}
+	if x.Account != "" {
+		attrs = append(attrs, slog.String("account", x.Account))
 	}
 	if x.Usage.Estimated {
 		attrs = append(attrs, slog.Bool("estimated", true))

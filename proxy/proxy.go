@@ -46,10 +46,12 @@ import (
 type Config struct {
 	// Upstream is where requests go.
 	Upstream upstream.Upstream
-	// Credential returns what to send upstream. client is the key that came with
-	// the request and is not the proxy's own, or the empty value. It may be called
-	// concurrently.
-	Credential func(ctx context.Context, client secret.Value) (secret.Value, *llm.Error)
+	// Credential returns what to send upstream, and is asked again with what has
+	// failed if another account may do better. It may be called concurrently.
+	Credential func(ctx context.Context, ask Ask) (upstream.Lease, *llm.Error)
+	// Person, if set, is asked to prove that there is a person where the upstream
+	// wants that.
+	Person Person
 	// ProxyKey must come with every request; without one only this machine's
 	// requests are served.
 	ProxyKey secret.Value
@@ -78,6 +80,30 @@ type Config struct {
 	// Finished, if set, is called after each exchange with its record. It may be
 	// called concurrently and should return soon.
 	Finished func(Exchange)
+}
+
+// Ask is what a credential is chosen by.
+type Ask struct {
+	// Client is the key that came with the request and is not the proxy's own, or the
+	// empty value.
+	Client secret.Value
+	// Conversation identifies the client's conversation, so that it can stay with the
+	// account that it has. It is only worked out when it is called.
+	Conversation func() string
+	// Tried are the accounts that have failed for this request.
+	Tried []string
+}
+
+// Person shows upstreams that there is one, by solving what they ask for. The methods may
+// be called concurrently.
+type Person interface {
+	// Wanted reports whether the upstream is known to want a proof with each request.
+	Wanted(ctx context.Context) bool
+	// Prove waits for the person and returns the headers to send with one request.
+	Prove(ctx context.Context) (http.Header, *llm.Error)
+	// Limits are how long Prove may take, and how many proofs more are worth trying
+	// after one was not accepted.
+	Limits() (time.Duration, int)
 }
 
 // Server answers requests by its Config. It may be used concurrently.

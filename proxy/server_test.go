@@ -55,8 +55,8 @@ func newServer(t testing.TB, bases upstream.Bases, change func(*Config)) *Server
 	c := Config{
 		Upstream: u, Transport: transport, Version: "test",
 		Retry: upstream.Retry{Max: 3, Base: time.Millisecond},
-		Credential: func(context.Context, secret.Value) (secret.Value, *llm.Error) {
-			return secret.New(testKey), nil
+		Credential: func(context.Context, Ask) (upstream.Lease, *llm.Error) {
+			return upstream.Lease{Credential: secret.New(testKey)}, nil
 		},
 	}
 	if change != nil {

@@ -45,13 +45,13 @@ func (s *Server) upstreamCount(r *http.Request, body *bodyBuffer) []byte {
 	if s.Upstream.GLM || endpoint.URL == "" || s.noTokenCount.Load() {
 		return nil
 	}
-	credential, refusal := s.Credential(r.Context(), s.clientKey(r))
+	lease, refusal := s.Credential(r.Context(), Ask{Client: s.clientKey(r), Conversation: func() string { return "" }})
 	if refusal != nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
-	resp, err := s.postCount(ctx, r, endpoint, credential, body)
+	resp, err := s.postCount(ctx, r, endpoint, lease.Credential, body)
 	if err != nil {
 		return nil
 	}

@@ -39,7 +39,10 @@ const (
 	UsePlan     Kind = "plan"      // one of the settings.Plan constants
 	Autostart   Kind = "autostart" // "on" or "off"
 	SetLanguage Kind = "language"  // "system" or a tag
-	Rebuild     Kind = "rebuild"   // the menu, for desktops that lose it
+	Login       Kind = "login"     // to a provider
+	CancelLogin Kind = "cancel"
+	UseAccount  Kind = "account" // its name, or "" for all
+	Rebuild     Kind = "rebuild" // the menu, for desktops that lose it
 	Quit        Kind = "quit"
 )
 
@@ -69,6 +72,7 @@ func Menu(s state.Snapshot, p *locale.Printer) Item {
 	return Item{Items: []Item{
 		m.open(m.status(), ""),
 		m.freePort(),
+		m.check(),
 		m.requests(),
 		{Label: m.account(), Disabled: true},
 		separator,
@@ -76,7 +80,7 @@ func Menu(s state.Snapshot, p *locale.Printer) Item {
 		m.action("tray.stop", Intent{Kind: Stop}, s.Phase != state.Running && s.Phase != state.Starting),
 		m.copy(),
 		separator,
-		{Label: p.Text("tray.account"), Items: []Item{m.open(p.Text("tray.account.key"), "settings/auth.apiKey")}},
+		m.accounts(),
 		m.provider(),
 		m.plan(),
 		separator,
@@ -138,6 +142,58 @@ func (m menu) freePort() Item {
 		Label: m.p.Text("tray.useport", "Port", port), Hidden: !ok || problem.FreePort == 0, Intent: Intent{UsePort, port},
 	}
 }
+
+// check leads to the check that requests wait for.
+func (m menu) check() Item {
+	item := m.open("▲ "+m.p.Text("tray.check"), "verify")
+	item.Hidden = m.s.Check == nil
+	return item
+}
+
+// accountSlots is how many accounts the menu has room for; the page has all of them.
+const accountSlots = 8
+
+// accounts are the ways to another account, and those that there are.
+func (m menu) accounts() Item {
+	running := m.s.Login != nil
+	login := func(provider string, hidden bool) Item {
+		return Item{Label: m.p.Text("tray.login", "Provider", m.providerName(provider)), Intent: Intent{Login, provider}, Hidden: hidden || running}
+	}
+	waiting := m.open(m.p.Text("tray.login.waiting"), "accounts")
+	waiting.Hidden = !running
+	note, fixed := m.fixed("auth.account")
+	items := []Item{
+		login(settings.ProviderZAI, false),
+		login(settings.ProviderBigmodel, false),
+		login(settings.ProviderDemo, m.s.Provider != settings.ProviderDemo),
+		waiting,
+		m.action("tray.login.cancel", Intent{Kind: CancelLogin}, !running),
+		{Separator: true},
+		note,
+	}
+	for i := range accountSlots {
+		items = append(items, m.slot(i, fixed))
+	}
+	all := choice(m.p.Text("tray.account.all"), Intent{UseAccount, ""}, m.s.Pool.Alone == "", fixed)
+	all.Hidden = len(m.s.Accounts) < 2 && m.s.Pool.Alone == ""
+	return Item{Label: m.p.Text("tray.account"), Items: append(items, all, m.open(m.p.Text("tray.account.manage"), "accounts"))}
+}
+
+// slot is the place of one account.
+func (m menu) slot(i int, fixed bool) Item {
+	if i >= len(m.s.Accounts) {
+		return Item{Hidden: true, Check: Off}
+	}
+	e := m.s.Accounts[i]
+	label := e.Name
+	if e.State == stateLogin {
+		label = "▲ " + m.p.Text("tray.account.refused", "Account", e.Name)
+	}
+	return choice(label, Intent{UseAccount, e.Name}, e.InUse, fixed)
+}
+
+// stateLogin is the state of an account that the provider refuses; upstream.MemberLogin.
+const stateLogin = "login"
 
 // requests says how many requests run.
 func (m menu) requests() Item {

@@ -63,15 +63,26 @@ func snapshots() map[string]state.Snapshot {
 		}
 	}
 	return map[string]state.Snapshot{
-		"running":                running,
-		"stopped":                change(func(s *state.Snapshot) { s.Phase, s.BaseURL = state.Stopped, "" }),
-		"starting":               change(func(s *state.Snapshot) { s.Phase, s.BaseURL = state.Starting, "" }),
-		"stopping":               change(func(s *state.Snapshot) { s.Phase, s.BaseURL, s.Active = state.Stopping, "", 1 }),
-		"busy":                   change(func(s *state.Snapshot) { s.Active = 2 }),
-		"queued":                 change(func(s *state.Snapshot) { s.Active, s.Queued = 2, 3 }),
-		"no key":                 change(func(s *state.Snapshot) { s.Account = state.Account{} }),
-		"demo":                   change(func(s *state.Snapshot) { s.Provider, s.Account = "demo", state.Account{Known: true} }),
-		"start plan at bigmodel": change(func(s *state.Snapshot) { s.Provider, s.Plan = "bigmodel", "start-plan" }),
+		"running":                 running,
+		"stopped":                 change(func(s *state.Snapshot) { s.Phase, s.BaseURL = state.Stopped, "" }),
+		"starting":                change(func(s *state.Snapshot) { s.Phase, s.BaseURL = state.Starting, "" }),
+		"stopping":                change(func(s *state.Snapshot) { s.Phase, s.BaseURL, s.Active = state.Stopping, "", 1 }),
+		"busy":                    change(func(s *state.Snapshot) { s.Active = 2 }),
+		"queued":                  change(func(s *state.Snapshot) { s.Active, s.Queued = 2, 3 }),
+		"no key":                  change(func(s *state.Snapshot) { s.Account = state.Account{} }),
+		"demo":                    change(func(s *state.Snapshot) { s.Provider, s.Account = "demo", state.Account{Known: true} }),
+		"start plan at bigmodel":  change(func(s *state.Snapshot) { s.Provider, s.Plan = "bigmodel", "start-plan" }),
+		"waiting for the browser": change(func(s *state.Snapshot) { s.Login = &state.Login{Provider: "zai", Step: "browser"} }),
+		"a check":                 change(func(s *state.Snapshot) { s.Check = &state.Check{Waiting: 1} }),
+		"accounts": change(func(s *state.Snapshot) {
+			s.Account = state.Account{Known: true, Hint: "Z.AI, Work", Stored: true}
+			s.Pool.Size = 2
+			s.Accounts = []state.AccountEntry{{Name: "Z.AI", Provider: "zai", InUse: true, State: "ready"}, {Name: "Work", Provider: "zai", InUse: true, State: "login"}, {Name: "Bigmodel", Provider: "bigmodel", State: "idle"}}
+		}),
+		"one account alone": change(func(s *state.Snapshot) {
+			s.Pool = state.Pool{Size: 1, Alone: "Work"}
+			s.Accounts = []state.AccountEntry{{Name: "Z.AI", Provider: "zai", State: "idle"}, {Name: "Work", Provider: "zai", InUse: true, State: "ready"}}
+		}),
 		"proxy key":              change(func(s *state.Snapshot) { s.ProxyKey = true }),
 		"launched at login":      change(func(s *state.Snapshot) { s.Autostart.Enabled = true }),
 		"cannot launch at login": change(func(s *state.Snapshot) { s.Autostart = state.Autostart{} }),

@@ -28,6 +28,11 @@ type App interface {
 	UsePort(ctx context.Context, port int) error
 	SetAutostart(ctx context.Context, enabled bool) error
 	SetLanguage(ctx context.Context, language string) error
+	// Login begins a login in the browser, and returns at once.
+	Login(ctx context.Context, provider string) error
+	CancelLogin()
+	// UseAccount has one account used alone; "" is all of them.
+	UseAccount(ctx context.Context, name string) error
 	// Open shows the log window at a page.
 	Open(ctx context.Context, page string) error
 	// CopyText is what is copied: "openai", "anthropic" or "key"; "" if there is none.
@@ -126,6 +131,12 @@ func (w *worker) do(ctx context.Context, do Intent) error {
 		return w.app.SetAutostart(ctx, do.Arg == "on")
 	case SetLanguage:
 		return w.app.SetLanguage(ctx, do.Arg)
+	case Login:
+		return w.app.Login(ctx, do.Arg)
+	case CancelLogin:
+		w.app.CancelLogin()
+	case UseAccount:
+		return w.app.UseAccount(ctx, do.Arg)
 	case Rebuild:
 		w.rebuild()
 	}

@@ -42,6 +42,9 @@ func (f *fake) UseProvider(_ context.Context, provider string) error {
 	return f.note("provider " + provider)
 }
 func (f *fake) UsePlan(_ context.Context, plan string) error    { return f.note("plan " + plan) }
+func (f *fake) Login(_ context.Context, provider string) error  { return f.note("login " + provider) }
+func (f *fake) CancelLogin()                                    { _ = f.note("cancel") }
+func (f *fake) UseAccount(_ context.Context, name string) error { return f.note("account " + name) }
 func (f *fake) SetLanguage(_ context.Context, tag string) error { return f.note("language " + tag) }
 func (f *fake) Open(_ context.Context, page string) error       { return f.note("open " + page) }
 func (f *fake) CopyText(string) string                          { return f.text }
@@ -105,6 +108,9 @@ func TestIntents(t *testing.T) {
 		"autostart on":    {Autostart, "on"},
 		"autostart off":   {Autostart, "off"},
 		"language zh":     {SetLanguage, "zh"},
+		"login zai":       {Login, "zai"},
+		"cancel":          {Kind: CancelLogin},
+		"account Mine":    {UseAccount, "Mine"},
 		"rebuild":         {Kind: Rebuild},
 		"open log":        {Open, "log"},
 		"":                {Kind: Copy, Arg: "key"}, // there is none

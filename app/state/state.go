@@ -36,6 +36,12 @@ type Snapshot struct {
 	Provider string  `json:"provider"` // one of the settings.Provider constants
 	Plan     string  `json:"plan"`     // one of the settings.Plan constants
 	Account  Account `json:"account"`
+	// Accounts are all that somebody has logged in to, Pool those of them that serve.
+	Accounts []AccountEntry `json:"accounts"`
+	Pool     Pool           `json:"pool"`
+	Vault    Vault          `json:"vault"`
+	Login    *Login         `json:"login"` // that is going on, if any
+	Check    *Check         `json:"check"` // that a person must pass, if any
 
 	Active int `json:"active"` // requests that run
 	Queued int `json:"queued"` // requests that wait for their turn
@@ -57,10 +63,73 @@ type Snapshot struct {
 type Account struct {
 	// Known says that there is one. Without, requests need a key of their own.
 	Known bool `json:"known"`
-	// Hint is the credential masked, or a name.
+	// Hint is the credential masked, or the names of accounts.
 	Hint string `json:"hint"`
 	// Origin is where it comes from: a file with its line, or a variable.
 	Origin string `json:"origin"`
+	// Stored says that it comes from accounts of the vault.
+	Stored bool `json:"stored"`
+}
+
+// AccountEntry is one account of the vault.
+type AccountEntry struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	Provider string    `json:"provider"`
+	Kind     string    `json:"kind"`           // one of the account.Kind constants
+	Plans    []string  `json:"plans"`          // that it has a credential for
+	Hint     string    `json:"hint"`           // its credential, masked
+	Level    string    `json:"level"`          // of its plan: "lite", "pro", "max"; "" if unknown
+	InUse    bool      `json:"inUse"`          // it serves under the settings of the moment
+	State    string    `json:"state"`          // AccountIdle, or one of the upstream.Member constants
+	Until    time.Time `json:"until,omitzero"` // of a state that ends by itself; zero otherwise
+	Requests int       `json:"requests"`
+	Failures int       `json:"failures"`
+	LastUsed time.Time `json:"lastUsed,omitzero"` // zero: not since the program started
+	Added    time.Time `json:"added"`
+}
+
+// AccountIdle is the state of an account that does not serve at the moment.
+const AccountIdle = "idle"
+
+// Pool are the accounts that share the load.
+type Pool struct {
+	Size int `json:"size"`
+	// Alone is the account that was chosen to serve alone, "" if none was.
+	Alone string `json:"alone"`
+}
+
+// Vault is where the accounts lie.
+type Vault struct {
+	File string `json:"file"`
+	// Key is where its key lies, one of the vault.Where constants; "" if it was not
+	// needed yet.
+	Key string `json:"key"`
+	// Locked says that the keyring that has the key is locked.
+	Locked bool `json:"locked"`
+}
+
+// Login is a login in the browser that is going on.
+type Login struct {
+	Provider string    `json:"provider"`
+	Step     string    `json:"step"` // one of the login.Step constants
+	URL      string    `json:"url"`  // the page on which the person allows it; "" before that
+	Since    time.Time `json:"since"`
+}
+
+// Check is what a person must pass so that requests go on.
+type Check struct {
+	Waiting int       `json:"waiting"` // requests
+	Since   time.Time `json:"since"`
+}
+
+// Widget is what a page needs to show the start plan's captcha.
+type Widget struct {
+	Script  string `json:"script"`
+	Region  string `json:"region"`
+	Prefix  string `json:"prefix"`
+	SceneID string `json:"sceneId"`
+	LoadMS  int    `json:"loadMs"` // that the script may take to load
 }
 
 // Autostart is whether the program starts at login.
@@ -89,6 +158,9 @@ const (
 	ProblemSave     = "save"     // something could not be written
 	ProblemLogin    = "login"    // there is no credential, or the provider refuses it
 	ProblemQuota    = "quota"    // the plan's quota is used up
+	ProblemCheck    = "check"    // a request waits until somebody has passed a check
+	ProblemAccount  = "account"  // a login did not succeed
+	ProblemVault    = "vault"    // the accounts cannot be read
 	ProblemTray     = "tray"     // there is no place for the icon
 	ProblemLog      = "log"      // the log file cannot be written
 )

@@ -8,7 +8,7 @@ import (
 )
 
 // routes are the pages' ways to the application.
-func (s *Server) routes(mux *http.ServeMux) {
+func (s *Server) routes(one *run, mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/boot", s.boot)
 	mux.HandleFunc("GET /api/events", s.events)
 	mux.HandleFunc("GET /api/settings", s.settings)
@@ -32,6 +32,11 @@ func (s *Server) routes(mux *http.ServeMux) {
 	intent(mux, "language", func(r *http.Request, in struct{ Language string }) error {
 		return s.app.SetLanguage(r.Context(), in.Language)
 	})
+	mux.HandleFunc("GET /api/widget", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, http.StatusOK, map[string]any{"widget": s.app.Widget(r.Context()), "frame": one.frame.origin})
+	})
+	mux.HandleFunc("POST /api/accounts/import", s.importAccounts)
+	s.accounts(mux)
 	intent(mux, "activity/clear", func(*http.Request, struct{}) error {
 		s.app.Exchanges().Clear()
 		return nil
@@ -85,6 +90,7 @@ func (s *Server) boot(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, map[string]any{
 		"language": p.Tag(), "languages": locale.Languages(), "version": s.options.Version,
 		"texts":    p.Texts("window.", "notice.", "tray.provider.", "tray.plan."),
+		"policy":   p.Text("notice.policy", "Link", s.app.PolicyLink()),
 		"snapshot": snapshotEvent{snapshot, snapshot.Face()},
 	})
 }

@@ -30,8 +30,20 @@ func Open(ctx context.Context, link string) error {
 	if !ownLink(link) {
 		return errors.New("that is no address of this program")
 	}
+	if err := Browse(ctx, link); err != nil {
+		return fmt.Errorf("%w%s", err, byHand)
+	}
+	return nil
+}
+
+// Browse shows a page of the web in the person's browser. The error does not repeat its
+// address. It may be called concurrently.
+func Browse(ctx context.Context, link string) error {
+	if u, err := url.Parse(link); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return errors.New("that is no address of a page")
+	}
 	if !hasDisplay() {
-		return errors.New("there is no desktop to open a browser on" + byHand)
+		return errors.New("there is no desktop to open a browser on")
 	}
 	silence()
 	done := make(chan error, 1)
@@ -41,13 +53,13 @@ func Open(ctx context.Context, link string) error {
 	select {
 	case err := <-done:
 		if err != nil {
-			return fmt.Errorf("no browser could be opened (%w)%s", err, byHand)
+			return fmt.Errorf("no browser could be opened (%w)", err)
 		}
 		return nil
 	case <-late.C:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("nobody waited for the browser (%w)%s", ctx.Err(), byHand)
+		return fmt.Errorf("nobody waited for the browser (%w)", ctx.Err())
 	}
 }
 

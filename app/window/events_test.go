@@ -551,8 +551,12 @@ func TestNewLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	beside, err := openFrame("1")
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, end := context.WithCancel(t.Context())
-	lost := &run{port: "1", cookie: newSecret(), end: end, ended: make(chan struct{}), server: &http.Server{}}
+	lost := &run{port: "1", cookie: newSecret(), frame: beside, end: end, ended: make(chan struct{}), server: &http.Server{}}
 	v.server.run = lost
 	v.server.serve(lost, brokenListener{l})
 	link := mustLink(t, v.server, "")

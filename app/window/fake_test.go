@@ -317,3 +317,28 @@ func mustParse(t *testing.T, link string) *url.URL {
 	}
 	return u
 }
+
+func (a *fakeApp) Login(_ context.Context, provider string) error {
+	return a.note("login %s", provider)
+}
+func (a *fakeApp) CancelLogin() { _ = a.note("cancel login") }
+func (a *fakeApp) PasteLogin(_ context.Context, text string) error {
+	return a.note("paste %s", text)
+}
+func (a *fakeApp) AddKey(_ context.Context, provider, name, key string) error {
+	return a.note("key %s %s %s", provider, name, key)
+}
+func (a *fakeApp) ImportZCode(context.Context) ([]string, error) {
+	return []string{"a note"}, a.note("import")
+}
+func (a *fakeApp) RenameAccount(_ context.Context, old, name string) error {
+	return a.note("rename %s %s", old, name)
+}
+func (a *fakeApp) Logout(_ context.Context, name string) error     { return a.note("logout %s", name) }
+func (a *fakeApp) UseAccount(_ context.Context, name string) error { return a.note("account %s", name) }
+func (a *fakeApp) ReadAccounts(context.Context)                    { _ = a.note("read accounts") }
+func (a *fakeApp) PolicyLink() string                              { return "https://terms.example" }
+func (a *fakeApp) Widget(context.Context) state.Widget {
+	return state.Widget{Script: "https://widget.example/w.js", Region: "cn", Prefix: "p", SceneID: "s", LoadMS: 1000}
+}
+func (a *fakeApp) PassCheck(proof string) error { return a.note("proof %s", proof) }

@@ -12,7 +12,7 @@ import (
 )
 
 // policy is the Content-Security-Policy of everything: nothing from outside, nothing
-// inline, no form that leaves.
+// inline, no form that leaves. What may be in a frame is added; see openFrame.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -23,7 +23,7 @@ func (s *Server) handler(one *run, pages fs.FS) (http.Handler, error) {
 	if err := servePages(inner, pages); err != nil {
 		return nil, err
 	}
-	s.routes(inner)
+	s.routes(one, inner)
 	outer := http.NewServeMux()
 	outer.HandleFunc("GET /open", func(w http.ResponseWriter, r *http.Request) { s.open(one, w, r) })
 	outer.Handle("/", s.session(one, inner))
@@ -36,7 +36,7 @@ func (s *Server) guard(one *run, next http.Handler) http.Handler {
 	hosts := []string{loopback + ":" + one.port, "localhost:" + one.port, "[::1]:" + one.port}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", policy+"; frame-src "+one.frame.origin)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")

@@ -131,7 +131,7 @@ func refused(v *visitor, name, method, path, body string, status int, spoil func
 func wantGuarded(v *visitor, resp *http.Response) {
 	v.Helper()
 	for name, want := range map[string]string{
-		"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+		"Content-Security-Policy": policy + "; frame-src " + v.server.run.frame.origin, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
 		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
 	} {
 		if got := resp.Header.Get(name); got != want {

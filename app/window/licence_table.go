@@ -5,11 +5,14 @@ package window
 // the table against them.
 func licenceTable() map[string]string {
 	return map[string]string{
+		"filippo.io/age":                       "BSD-3-Clause",
+		"filippo.io/hpke":                      "BSD-3-Clause",
 		"fyne.io/systray":                      "Apache-2.0",
 		"git.sr.ht/~jackmordaunt/go-toast":     "MIT",
 		"github.com/andybalholm/brotli":        "MIT",
 		"github.com/atotto/clipboard":          "BSD-3-Clause",
 		"github.com/cenkalti/backoff/v5":       "MIT",
+		"github.com/danieljoos/wincred":        "MIT",
 		"github.com/ebitengine/purego":         "Apache-2.0",
 		"github.com/esiqveland/notify":         "BSD-3-Clause",
 		"github.com/fsnotify/fsnotify":         "BSD-3-Clause",
@@ -33,6 +36,8 @@ func licenceTable() map[string]string {
 		"github.com/tklauser/go-sysconf":       "BSD-3-Clause",
 		"github.com/tklauser/numcpus":          "Apache-2.0",
 		"github.com/yusufpapurcu/wmi":          "MIT",
+		"github.com/zalando/go-keyring":        "MIT",
+		"golang.org/x/crypto":                  "BSD-3-Clause",
 		"golang.org/x/sys":                     "BSD-3-Clause",
 		"golang.org/x/term":                    "BSD-3-Clause",
 		"golang.org/x/text":                    "BSD-3-Clause",

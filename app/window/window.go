@@ -50,6 +50,27 @@ type App interface {
 	UsePort(ctx context.Context, port int) error
 	SetAutostart(ctx context.Context, enabled bool) error
 	SetLanguage(ctx context.Context, language string) error
+
+	// Login begins a login in the browser, and returns at once.
+	Login(ctx context.Context, provider string) error
+	CancelLogin()
+	// PasteLogin hands the login what a person copied out of the browser.
+	PasteLogin(ctx context.Context, text string) error
+	AddKey(ctx context.Context, provider, name, key string) error
+	// ImportZCode takes over the accounts of the ZCode app; notes say what could not be.
+	ImportZCode(ctx context.Context) (notes []string, err error)
+	RenameAccount(ctx context.Context, old, name string) error
+	Logout(ctx context.Context, name string) error
+	// UseAccount has one account used alone; "" is all of them.
+	UseAccount(ctx context.Context, name string) error
+	// ReadAccounts reads the vault again, as after its keyring was unlocked.
+	ReadAccounts(ctx context.Context)
+	// PolicyLink is where the provider says what its plans may be used for.
+	PolicyLink() string
+	// Widget is what the start plan's captcha needs, PassCheck takes what it hands over.
+	Widget(ctx context.Context) state.Widget
+	PassCheck(proof string) error
+
 	Dismiss(kind string)
 	// OpenFolder shows a folder: "logs" or "config".
 	OpenFolder(which string) error
@@ -97,7 +118,7 @@ func New(app App, o Options) *Server {
 var errClosed = errors.New("the program is about to end")
 
 // Link returns a new address that opens the window at a page: "", "activity", "log",
-// "settings", "settings/auth.apiKey", "about". It works once, for two minutes. The first
+// "accounts", "verify", "settings", "settings/auth.apiKey", "about". It works once, for two minutes. The first
 // call starts the server. The address lets in whoever has it, so it belongs in no log.
 func (s *Server) Link(page string) (string, error) {
 	s.mu.Lock()
@@ -126,6 +147,7 @@ type run struct {
 	port   string
 	cookie string
 	server *http.Server
+	frame  *frame
 	end    context.CancelFunc // of all requests
 	ended  chan struct{}      // closed when the port is
 }
@@ -144,12 +166,16 @@ func (s *Server) start() error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
+	beside, err := openFrame(port)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
 	ctx, end := context.WithCancel(context.Background())
-	one := &run{port: port, cookie: newSecret(), end: end, ended: make(chan struct{})}
+	one := &run{port: port, cookie: newSecret(), frame: beside, end: end, ended: make(chan struct{})}
 	handler, err := s.handler(one, pages)
 	if err != nil {
 		end()
-		return errors.Join(err, l.Close())
+		return errors.Join(err, l.Close(), beside.close())
 	}
 	one.server = &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
@@ -165,6 +191,7 @@ func (s *Server) start() error {
 // link opens another.
 func (s *Server) serve(one *run, l net.Listener) {
 	defer close(one.ended)
+	defer one.frame.close()
 	err := one.server.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) {
 		return

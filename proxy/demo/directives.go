@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"glmtray/proxy/demo/platform"
 )
 
 // Bounds on what a prompt may ask for.
@@ -73,6 +75,7 @@ func help() string {
 	var b strings.Builder
 	b.WriteString("The demo upstream: Z.AI's wire shapes without a network or an account.\n\n" +
 		"  POST …/v1/messages, …/chat/completions    GET …/models\n\n" +
+		"The platform around the models: logins, keys, the start plan, quota.\n\n  " + strings.Join(platform.Paths(), "\n  ") + "\n\n" +
 		"Plain prompts are echoed; ask for a table or for code, send pictures, or write in Chinese.\n" +
 		"Directives in a prompt make something happen:\n\n")
 	for _, o := range orders() {

@@ -11,16 +11,18 @@ import (
 
 // Business codes that the server itself answers with, without being told to by a directive.
 const (
-	codeNoCredential     = 1001
-	codeBadCredential    = 1002
-	codeBadParameter     = 1210
-	codeMissingParameter = 1213
-	codeIllegalParameter = 1214
-	codeNetwork          = 1234
-	codePromptTooLong    = 1261
-	codeSensitive        = 1301
-	codeRateLimit        = 1302
-	codeOverloaded       = 1305
+	codeInternal          = 500
+	codeNoCredential      = 1001
+	codeBadCredential     = 1002
+	codeExpiredCredential = 1003
+	codeBadParameter      = 1210
+	codeMissingParameter  = 1213
+	codeIllegalParameter  = 1214
+	codeNetwork           = 1234
+	codePromptTooLong     = 1261
+	codeSensitive         = 1301
+	codeRateLimit         = 1302
+	codeOverloaded        = 1305
 )
 
 // statusOverloaded is what the Anthropic API answers when it is overloaded; net/http has no name for it.

@@ -24,6 +24,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"glmtray/proxy/demo/platform"
 )
 
 const (
@@ -49,6 +51,13 @@ type Options struct {
 	Slow time.Duration
 	// Key is the one credential that is accepted; empty accepts any, and none.
 	Key string
+	// Judge, if set, is called with the credential of each request to a model, and may
+	// refuse it by returning a business code; 0 accepts it, and one that Z.AI
+	// does not have is an internal error. It may be called
+	// concurrently.
+	Judge func(credential string) (code int)
+	// Platform sets up what stands around the models: logins, keys, the start plan.
+	Platform platform.Options
 	// Now tells the time, for timestamps and for the reset times in quota errors; nil means time.Now.
 	Now func() time.Time
 	// Log gets what goes wrong in the server itself, never content; nil discards it.
@@ -62,6 +71,8 @@ type Options struct {
 type Server struct {
 	opts     Options
 	failures failureCounter
+	platform *platform.Server
+	handler  http.Handler
 }
 
 // New returns a Server with opts.
@@ -75,8 +86,19 @@ func New(opts Options) *Server {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{opts: opts}
+	if opts.Platform.Now == nil {
+		opts.Platform.Now = opts.Now
+	}
+	if opts.Platform.Key == "" {
+		opts.Platform.Key = opts.Key
+	}
+	s := &Server{opts: opts, platform: platform.New(opts.Platform)}
+	s.handler = s.platform.Handler(http.HandlerFunc(s.serveModel))
+	return s
 }
+
+// Platform is what stands around the models.
+func (s *Server) Platform() *platform.Server { return s.platform }
 
 // Start serves a new Server on a free port of 127.0.0.1 until ctx ends, then breaks off what is still running. It
 // returns as soon as the port is bound, with a base URL such as `http://127.0.0.1:40123`, without a trailing slash.
@@ -106,7 +128,10 @@ func Start(ctx context.Context, opts Options) (baseURL string, err error) {
 }
 
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// serveModel answers a request to the models.
+func (s *Server) serveModel(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimRight(r.URL.Path, "/")
 	switch {
 	case path == "" || path == "/_demo":
@@ -160,9 +185,21 @@ func (s *Server) converse(w http.ResponseWriter, r *http.Request, format wire) {
 	w.Header().Set("X-Log-Id", id)
 	fail := func(f *failure) { s.send(w, format.failure(f.in(id))) }
 
-	if f := s.checkKey(format.credential(r.Header)); f != nil {
+	credential := format.credential(r.Header)
+	if f := s.checkKey(credential); f != nil {
 		fail(f)
 		return
+	}
+	if s.opts.Judge != nil {
+		if code := s.opts.Judge(credential); code != 0 {
+			if _, known := businessErrors[code]; !known {
+				code = codeInternal
+			}
+			f := failed(code)
+			f.now = s.opts.Now()
+			fail(f)
+			return
+		}
 	}
 	body, f := readBody(w, r)
 	if f != nil {
@@ -199,7 +236,9 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *failure) {
 // checkKey compares a request's credential with the accepted one, in constant time.
 func (s *Server) checkKey(credential string) *failure {
 	switch {
-	case s.opts.Key == "":
+	case s.platform.Revoked(credential):
+		return failed(codeExpiredCredential)
+	case s.opts.Key == "", s.platform.Issued(credential):
 		return nil
 	case credential == "":
 		return failed(codeNoCredential)

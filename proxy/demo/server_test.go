@@ -60,7 +60,6 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/v1/messages?beta=true", 200, `"type":"message"`},
 		{"POST", "/v1/messages/", 200, `"type":"message"`},
 		{"POST", "/messages", 200, `"type":"message"`},
-		{"POST", "/api/v1/zcode-plan/anthropic/v1/messages", 200, `"type":"message"`},
 		{"POST", "/v1/chat/completions", 200, `"finish_reason":"stop"`},
 		{"POST", "/api/coding/paas/v4/chat/completions", 200, `"finish_reason":"stop"`},
 		{"GET", "/v1/messages", 405, ""},

@@ -204,6 +204,9 @@ type Target struct {
 	// CacheLastBlock asks for a cache breakpoint on the last block of the last
 	// message, unless the client set one of its own.
 	CacheLastBlock bool
+	// Lead are system prompts that stand before the client's, each as a block of its
+	// own.
+	Lead []rawjson.String
 	// GLM says that the model is one of Zhipu's, with its rules for thinking,
 	// sampling and tools.
 	GLM bool

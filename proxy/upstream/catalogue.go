@@ -7,6 +7,7 @@ import "strings"
 type Bases struct {
 	Anthropic string // …/api/anthropic; requests go to {base}/v1/messages
 	OpenAI    string // …/api/coding/paas/v4; requests go to {base}/chat/completions
+	Start     string // …/api/v1/zcode-plan; requests go to {base}/anthropic/v1/messages
 }
 
 // Lookup returns the upstream of a provider and plan, or false if there is none.
@@ -20,7 +21,7 @@ func Lookup(provider, plan string, bases Bases) (Upstream, bool) {
 		"custom/coding-plan":   custom,
 		"custom/start-plan":    custom,
 		"demo/coding-plan":     demo,
-		"demo/start-plan":      demo,
+		"demo/start-plan":      startPlan,
 	}[provider+"/"+plan]
 	if make == nil {
 		return Upstream{}, false

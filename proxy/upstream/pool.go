@@ -30,6 +30,7 @@ const (
 type Member struct {
 	ID         string // unique in the pool
 	Name       string // for people; must not be secret
+	User       string // whose it is, for the provider; may be empty
 	Credential secret.Value
 }
 
@@ -54,8 +55,13 @@ type MemberState struct {
 // Pool spreads requests over the accounts of one provider and plan. The account that has
 // rested longest is picked first, but a conversation stays with the account that it has,
 // so that the provider's prompt cache stays warm. It may be used concurrently.
+//
+// An account that is out is left alone as long as another is not. Where all are out, the
+// one that is back first is asked all the same: whether it may answer is the provider's
+// to say, and a person who has bought more quota meanwhile is not kept waiting by us.
 type Pool struct {
-	now func() time.Time
+	now     func() time.Time
+	refused func(id string)
 
 	mu       sync.Mutex // guards what follows
 	members  []*member
@@ -81,12 +87,14 @@ type session struct {
 	used   time.Time
 }
 
-// NewPool returns a pool. now is the clock; nil is time.Now.
-func NewPool(members []Member, now func() time.Time) *Pool {
+// NewPool returns a pool. now is the clock; nil is time.Now. refused, if set, is called
+// with the account whose credential the provider refuses, in a goroutine of its own, each
+// time that one goes out for that.
+func NewPool(members []Member, now func() time.Time, refused func(id string)) *Pool {
 	if now == nil {
 		now = time.Now
 	}
-	p := &Pool{now: now, sessions: map[string]*list.Element{}, recent: list.New()}
+	p := &Pool{now: now, refused: refused, sessions: map[string]*list.Element{}, recent: list.New()}
 	p.Update(members)
 	return p
 }
@@ -113,16 +121,19 @@ func (p *Pool) Update(members []Member) {
 	}
 }
 
-// Lease is an account that was picked for a request.
+// Lease is a credential for a request. One of no pool stands for itself.
 type Lease struct {
-	ID         string
+	ID         string // of the account; empty if there is none
+	Name       string // of the account, for people
+	User       string // whose the account is, for the provider; empty if it is not known
 	Credential secret.Value
 	pool       *Pool
 }
 
 // Pick picks an account for a request of a conversation; an empty session is a
 // conversation of its own. Accounts in tried are left out: they have failed for this
-// request. The error, if there is no account to pick, says when there will be one.
+// request, and only one that is ready may take their place. The error, if there is no
+// account to pick, says when there will be one.
 func (p *Pool) Pick(session string, tried ...string) (Lease, *llm.Error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -131,6 +142,9 @@ func (p *Pool) Pick(session string, tried ...string) (Lease, *llm.Error) {
 	if m == nil {
 		m = p.rested(tried, now)
 	}
+	if m == nil && len(tried) == 0 {
+		m = p.nearest()
+	}
 	if m == nil {
 		return Lease{}, p.nobody(now)
 	}
@@ -138,7 +152,28 @@ func (p *Pool) Pick(session string, tried ...string) (Lease, *llm.Error) {
 	m.turn, m.lastUsed = p.turn, now
 	m.requests++
 	p.remember(session, m, now)
-	return Lease{m.ID, m.Credential, p}, nil
+	return Lease{m.ID, m.Name, m.User, m.Credential, p}, nil
+}
+
+// nearest returns the account that is back first, of those that come back by themselves
+// if there is one.
+func (p *Pool) nearest() (found *member) {
+	for _, m := range p.members {
+		switch {
+		case found == nil, found.state == MemberLogin && m.state != MemberLogin:
+			found = m
+		case m.state != MemberLogin && m.until.Before(found.until), m.state == found.state && m.state == MemberLogin && m.turn < found.turn:
+			found = m
+		}
+	}
+	return found
+}
+
+// Size returns how many accounts there are.
+func (p *Pool) Size() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.members)
 }
 
 // remembered returns the account that a conversation has, if it can be picked.
@@ -226,6 +261,9 @@ func (p *Pool) nobody(now time.Time) *llm.Error {
 // or of the client says nothing about the account.
 func (l Lease) Done(err *llm.Error) {
 	p := l.pool
+	if p == nil {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m := p.member(l.ID)
@@ -233,12 +271,18 @@ func (l Lease) Done(err *llm.Error) {
 		return // it was logged out, or in again, meanwhile
 	}
 	if err == nil {
-		m.cooling = 0
+		m.cooling, m.state, m.until = 0, MemberReady, time.Time{}
+		return
+	}
+	if blames(err) != theAccount {
 		return
 	}
 	now := p.now()
 	switch err.Kind {
 	case llm.ErrAuthentication, llm.ErrPermission:
+		if m.state != MemberLogin && p.refused != nil {
+			go p.refused(m.ID)
+		}
 		m.fail(MemberLogin, time.Time{})
 	case llm.ErrQuota:
 		wait := err.RetryAfter
@@ -266,14 +310,34 @@ func (m *member) fail(state string, until time.Time) {
 	m.state, m.until = state, until
 }
 
-// FailsOver reports whether another account may answer a request that failed so.
-func FailsOver(err *llm.Error) bool {
+// What a failure is the fault of.
+type fault uint8
+
+const (
+	theRequest fault = iota // it would fail with any account
+	thePlan                 // another account's plan may include it
+	theAccount              // the account cannot be used for the moment, or at all
+)
+
+// blames says what a failure is the fault of.
+func blames(err *llm.Error) fault {
 	switch err.Kind {
-	case llm.ErrAuthentication, llm.ErrPermission, llm.ErrQuota, llm.ErrRateLimit:
-		return true
+	case llm.ErrAuthentication, llm.ErrQuota, llm.ErrRateLimit:
+		return theAccount
+	case llm.ErrPermission:
+		switch err.Code {
+		case CodeCaptcha, codeBlocked:
+			return theRequest // the gateway judges the request; see CodeCaptcha
+		case "1220", "1311":
+			return thePlan
+		}
+		return theAccount
 	}
-	return false
+	return theRequest
 }
+
+// FailsOver reports whether another account may answer a request that failed so.
+func FailsOver(err *llm.Error) bool { return blames(err) != theRequest }
 
 // States returns how the accounts stand, in the order of the members.
 func (p *Pool) States() []MemberState {

@@ -29,7 +29,7 @@ func members(ids ...string) []Member {
 
 func newTestPool(ids ...string) (*Pool, *handClock) {
 	c := &handClock{time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
-	return NewPool(members(ids...), c.now), c
+	return NewPool(members(ids...), c.now, nil), c
 }
 
 // pick is the ID of the account that is picked, or the error.
@@ -45,7 +45,7 @@ func pick(p *Pool, session string, tried ...string) string {
 func fail(t *testing.T, p *Pool, id string, err *llm.Error) {
 	t.Helper()
 	m := p.member(id)
-	Lease{id, m.Credential, p}.Done(err)
+	Lease{ID: id, Credential: m.Credential, pool: p}.Done(err)
 }
 
 func states(p *Pool) string {
@@ -88,6 +88,9 @@ func TestPoolFailures(t *testing.T) {
 		"1308 without one":     {&llm.Error{Kind: llm.ErrQuota}, MemberQuota, unknownQuota},
 		"429":                  {&llm.Error{Kind: llm.ErrRateLimit}, MemberCooling, firstCooling},
 		"429 with Retry-After": {&llm.Error{Kind: llm.ErrRateLimit, RetryAfter: 30 * time.Second}, MemberCooling, 30 * time.Second},
+		"1220 of a model":      {&llm.Error{Kind: llm.ErrPermission, Code: "1220"}, MemberReady, 0},
+		"3007":                 {&llm.Error{Kind: llm.ErrPermission, Code: "3007"}, MemberReady, 0},
+		"3012":                 {&llm.Error{Kind: llm.ErrPermission, Code: "3012"}, MemberReady, 0},
 		"the client left":      {&llm.Error{Kind: llm.ErrCanceled}, MemberReady, 0},
 		"a wrong request":      {&llm.Error{Kind: llm.ErrInvalid}, MemberReady, 0},
 		"an overloaded model":  {&llm.Error{Kind: llm.ErrOverloaded}, MemberReady, 0},
@@ -130,16 +133,30 @@ func TestPoolNobody(t *testing.T) {
 	}
 	fail(t, p, "a", &llm.Error{Kind: llm.ErrQuota, RetryAfter: 2 * time.Hour})
 	fail(t, p, "b", &llm.Error{Kind: llm.ErrQuota, RetryAfter: time.Hour})
-	_, err := p.Pick("")
+	// Whoever is asked first is asked all the same; one that has failed for this request
+	// is not.
+	if got := pick(p, ""); got != "b" {
+		t.Errorf("all are out: %s", got)
+	}
+	_, err := p.Pick("", "b")
 	if err == nil || err.Kind != llm.ErrQuota || err.RetryAfter != time.Hour || !strings.Contains(err.Message, c.at.Add(time.Hour).Local().Format("15:04")) {
 		t.Errorf("%+v", err)
 	}
 	fail(t, p, "a", &llm.Error{Kind: llm.ErrAuthentication})
 	fail(t, p, "b", &llm.Error{Kind: llm.ErrAuthentication})
-	if _, err := p.Pick(""); err == nil || err.Kind != llm.ErrAuthentication {
+	if _, err := p.Pick("", "a"); err == nil || err.Kind != llm.ErrAuthentication {
 		t.Errorf("%+v", err)
 	}
-	if got := pick(NewPool(nil, nil), "s"); got != "authentication" {
+	// An answer shows that it is back.
+	lease, err := p.Pick("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease.Done(nil)
+	if got := states(p); got != "a ready, b login" && got != "a login, b ready" {
+		t.Error(got)
+	}
+	if got := pick(NewPool(nil, nil, nil), "s"); got != "authentication" {
 		t.Errorf("an empty pool: %s", got)
 	}
 }
@@ -207,7 +224,8 @@ func TestPoolHolds(t *testing.T) {
 				out[s.ID] = s.State != MemberReady
 			}
 			lease, err := p.Pick(fmt.Sprint(random.IntN(20)))
-			if err == nil && out[lease.ID] || err != nil && len(out) > 0 && (!out["a"] || !out["b"] || !out["c"] || !out["d"]) {
+			all := out["a"] && out["b"] && out["c"] && out["d"]
+			if err != nil || out[lease.ID] && !all {
 				t.Fatalf("seed %d: picked %q (%v) of %s", seed, lease.ID, err, states(p))
 			}
 			if err == nil && random.IntN(3) == 0 {
@@ -226,7 +244,7 @@ func TestPoolHolds(t *testing.T) {
 }
 
 func TestPoolConcurrentUse(t *testing.T) {
-	p := NewPool(members("a", "b", "c"), nil)
+	p := NewPool(members("a", "b", "c"), nil, nil)
 	var all sync.WaitGroup
 	for worker := range 8 {
 		all.Go(func() {
@@ -252,7 +270,7 @@ func TestPoolConcurrentUse(t *testing.T) {
 }
 
 func BenchmarkPoolPick(b *testing.B) {
-	p := NewPool(members("a", "b", "c", "d", "e"), nil)
+	p := NewPool(members("a", "b", "c", "d", "e"), nil, nil)
 	b.ReportAllocs()
 	for b.Loop() {
 		lease, err := p.Pick("session")

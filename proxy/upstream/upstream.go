@@ -10,6 +10,7 @@ package upstream
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"glmtray/proxy/llm"
 	"glmtray/proxy/rawjson"
@@ -61,13 +62,33 @@ type Upstream struct {
 	Models Models
 	// Target carries the settings that every request gets; see [Upstream.TargetFor].
 	Target llm.Target
+	// Wire, if set, says which of the two endpoints is used for all clients.
+	Wire *Wire
+}
+
+// Wire chooses between the two endpoints of an upstream of which only one may be there.
+// Messages is tried first; what was found is remembered. It may be used concurrently.
+type Wire struct{ chat atomic.Bool }
+
+// Remember notes that the endpoint of a dialect is the one that is there.
+func (w *Wire) Remember(d Dialect) { w.chat.Store(d == Chat) }
+
+// Other returns the endpoint to try where one was not found, and whether there is one.
+func (u *Upstream) Other(e Endpoint) (Endpoint, bool) {
+	if u.Wire == nil || u.Messages.URL == "" || u.Chat.URL == "" {
+		return Endpoint{}, false
+	}
+	if e.Dialect == Messages {
+		return u.Chat, true
+	}
+	return u.Messages, true
 }
 
 // Endpoint returns the endpoint for a client of a dialect: the one of the same
 // dialect if there is one, so that nothing needs to be translated, else the other.
 func (u *Upstream) Endpoint(client Dialect) Endpoint {
 	same, other := u.Chat, u.Messages
-	if client == Messages {
+	if u.Wire != nil && !u.Wire.chat.Load() || u.Wire == nil && client == Messages {
 		same, other = u.Messages, u.Chat
 	}
 	if same.URL != "" {

@@ -25,7 +25,7 @@ func TestLookup(t *testing.T) {
 	}{
 		{"zai", "coding-plan", zai, "https://api.z.ai/api/anthropic/v1/messages", ""},
 		{"bigmodel", "coding-plan", Bases{Anthropic: "https://open.bigmodel.cn/api/anthropic/"}, "https://open.bigmodel.cn/api/anthropic/v1/messages", ""},
-		{"zai", "start-plan", zai, "https://zcode.z.ai/api/v1/zcode-plan/anthropic/v1/messages", ""},
+		{"zai", "start-plan", Bases{Start: "https://zcode.z.ai/api/v1/zcode-plan"}, "https://zcode.z.ai/api/v1/zcode-plan/anthropic/v1/messages", "https://zcode.z.ai/api/v1/zcode-plan/chat/completions"},
 		{"custom", "coding-plan", Bases{OpenAI: "http://h/v1"}, "", "http://h/v1/chat/completions"},
 		{"custom", "coding-plan", Bases{Anthropic: "http://h/v1", OpenAI: "http://h/v1/chat/completions"}, "http://h/v1/messages", "http://h/v1/chat/completions"},
 		{"custom", "coding-plan", Bases{Anthropic: "http://h/v1/messages"}, "http://h/v1/messages", ""},
@@ -42,11 +42,14 @@ func TestLookup(t *testing.T) {
 
 func TestEndpointPrefersTheClientsDialect(t *testing.T) {
 	both, _ := Lookup("custom", "coding-plan", Bases{Anthropic: "http://a", OpenAI: "http://o/v1"})
+	start, _ := Lookup("zai", "start-plan", Bases{Start: "http://g"})
+	found, _ := Lookup("zai", "start-plan", Bases{Start: "http://g"})
+	found.Wire.Remember(Chat)
 	one, _ := Lookup("custom", "coding-plan", Bases{OpenAI: "http://o/v1"})
 	for _, tc := range []struct {
 		u            Upstream
 		client, want Dialect
-	}{{both, Messages, Messages}, {both, Chat, Chat}, {one, Messages, Chat}, {one, Chat, Chat}} {
+	}{{both, Messages, Messages}, {both, Chat, Chat}, {one, Messages, Chat}, {one, Chat, Chat}, {start, Chat, Messages}, {start, Messages, Messages}, {found, Messages, Chat}} {
 		if got := tc.u.Endpoint(tc.client).Dialect; got != tc.want {
 			t.Errorf("a %s client gets the %s endpoint", tc.client, got)
 		}

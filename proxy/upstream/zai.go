@@ -6,10 +6,3 @@ package upstream
 func zaiCoding(b Bases) Upstream {
 	return Upstream{Name: "Z.AI", GLM: true, Trace: TraceSession, Messages: messagesAt(b.Anthropic, APIKey)}
 }
-
-// startPlan is the gateway of ZCode's free plan. It takes the JWT of the login
-// instead of a key, and speaks Messages only: its chat path answers 404.
-func startPlan(Bases) Upstream {
-	const gateway = "https://zcode.z.ai/api/v1/zcode-plan/anthropic"
-	return Upstream{Name: "Z.AI start plan", GLM: true, Trace: TraceRequest, Messages: messagesAt(gateway, Bearer)}
-}

@@ -57,7 +57,7 @@ func desktop(p *locale.Printer, from settings.Options, hidden bool) error {
 		defer stop() // the tray ends with it
 		ended <- a.Run(ctx)
 	}()
-	if !hidden && a.Newcomer() {
+	if !hidden {
 		go welcome(ctx, a)
 	}
 	if err := tray.Run(ctx, a); err != nil {
@@ -66,10 +66,14 @@ func desktop(p *locale.Printer, from settings.Options, hidden bool) error {
 	return <-ended
 }
 
-// welcome shows the window to somebody who has not given a key yet: it says how.
+// welcome shows the window to somebody who has not logged in or given a key yet: it says
+// how.
 func welcome(ctx context.Context, a *app.App) {
 	if err := tray.Possible(); err != nil {
 		return // there is no desktop to show it on
+	}
+	if !a.Newcomer() {
+		return
 	}
 	if err := a.Open(ctx, ""); err != nil {
 		fmt.Fprintln(os.Stderr, "glmtray:", err)

@@ -75,7 +75,7 @@ func newRoot(p *locale.Printer) *cobra.Command {
 	o.register(root, p)
 	root.Flags().BoolVar(&hidden, "hidden", false, p.Text("command.flag.hidden"))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(p), configCommand(p), modelsCommand(p), versionCommand(p), autostartCommand(p))
+	root.AddCommand(serveCommand(p), authCommand(p), configCommand(p), modelsCommand(p), versionCommand(p), autostartCommand(p))
 	root.AddCommand(remoteCommands(p)...)
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {

@@ -109,6 +109,8 @@ func printStatus(w io.Writer, p *locale.Printer, s state.Snapshot) {
 	switch {
 	case !s.Account.Known:
 		fmt.Fprintln(w, p.Text("command.status.noaccount"))
+	case s.Account.Stored:
+		fmt.Fprintln(w, p.Text("command.status.accounts", "Account", s.Account.Hint))
 	case s.Account.Hint != "":
 		fmt.Fprintln(w, p.Text("command.status.account", "Account", s.Account.Hint, "Origin", s.Account.Origin))
 	}
@@ -132,7 +134,7 @@ func printStatus(w io.Writer, p *locale.Printer, s state.Snapshot) {
 func openCommand(p *locale.Printer) *cobra.Command {
 	return &cobra.Command{
 		Use: "open [PAGE]", Short: p.Text("command.open.short"), Long: p.Text("command.open.long"), Args: cobra.MaximumNArgs(1),
-		ValidArgs: []string{"activity", "log", "settings", "about"},
+		ValidArgs: []string{"activity", "accounts", "log", "settings", "about", "verify"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 			defer cancel()

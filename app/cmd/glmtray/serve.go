@@ -35,11 +35,7 @@ func (o *overrides) register(c *cobra.Command, p *locale.Printer) {
 
 // options turns the flags into where the settings come from.
 func (o *overrides) options(c *cobra.Command) (settings.Options, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		dir = "" // a folder that is gone holds no config file either
-	}
-	out := settings.Options{Path: o.config, WorkDir: dir}
+	out := settings.Options{Path: o.config, WorkDir: workDir()}
 	set := func(flag, key, value string) {
 		if c.Flags().Changed(flag) {
 			out.Flags = append(out.Flags, settings.Override{Key: key, Value: value, Flag: "--" + flag})
@@ -56,6 +52,15 @@ func (o *overrides) options(c *cobra.Command) (settings.Options, error) {
 		out.Flags = append(out.Flags, settings.Override{Key: "provider", Value: settings.ProviderDemo, Flag: "--demo"})
 	}
 	return out, nil
+}
+
+// workDir is the folder that the program was started in.
+func workDir() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "" // a folder that is gone holds no config file either
+	}
+	return dir
 }
 
 func serveCommand(p *locale.Printer) *cobra.Command {

@@ -13,7 +13,7 @@ export function lesson(s) {
   const parts = [];
   if (!s.account.known) {
     parts.push(el("h2", { text: t("window.empty.nokey") }), el("p", { text: t("window.empty.nokey.help") }),
-      el("p", {}, el("a", { href: "#settings/auth.apiKey", text: t("window.addkey") })), el("p", { class: "soft", text: t("window.empty.demo") }),
+      el("p", {}, el("a", { href: "#accounts", text: t("window.login") })), el("p", { class: "soft", text: t("window.empty.demo") }),
       el("p", {}, el("button", { type: "button", text: t("window.empty.trydemo"), on: { click: () => act("/api/provider", { provider: "demo" }) } })));
   }
   parts.push(el("h2", { text: t("window.empty.title") }), el("p", { text: t("window.empty.help") }),

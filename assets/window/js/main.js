@@ -10,8 +10,10 @@ import { logPage } from "./log.js";
 import { settingsPage } from "./settings.js";
 import { aboutPage } from "./about.js";
 import { copyPage } from "./copy.js";
+import { accountsPage } from "./accounts.js";
+import { verifyPage } from "./verify.js";
 
-const pages = { activity: activityPage, log: logPage, settings: settingsPage, about: aboutPage, copy: copyPage };
+const pages = { activity: activityPage, log: logPage, settings: settingsPage, about: aboutPage, copy: copyPage, accounts: accountsPage, verify: verifyPage };
 
 let shown; // { name, page }
 
@@ -43,6 +45,7 @@ async function boot() {
   const boot = await get("/api/boot");
   useTexts(boot.language, boot.texts);
   store.snapshot = boot.snapshot;
+  store.policy = boot.policy;
   document.getElementById("skip").textContent = t("window.skip");
   drawBar();
   drawBanners();

@@ -73,7 +73,7 @@ function under(s) {
 
 // drawNav marks the page that is shown.
 export function drawNav(current) {
-  const links = ["activity", "log", "settings", "about"].map((name) =>
+  const links = ["activity", "accounts", "log", "settings", "about"].map((name) =>
     el("li", {}, el("a", { href: `#${name}`, text: t(`window.nav.${name}`), "aria-current": name === current ? "page" : null })));
   const nav = document.getElementById("nav");
   nav.setAttribute("aria-label", t("window.nav"));
@@ -96,7 +96,8 @@ function banner(p) {
   const buttons = [];
   if (p.freePort) buttons.push(el("button", { class: "main", type: "button", text: t("window.problem.useport", { Port: p.freePort }), on: { click: () => act("/api/port", { port: p.freePort }) } }));
   if (p.kind === "proxy" || p.kind === "port") buttons.push(el("button", { type: "button", text: t("window.problem.again"), on: { click: () => act("/api/proxy", { action: "start" }) } }));
-  if (p.kind === "login") buttons.push(el("button", { class: "main", type: "button", text: t("window.addkey"), on: { click: () => { location.hash = "settings/auth.apiKey"; } } }));
+  const leads = { login: ["window.login", "accounts"], account: ["window.login", "accounts"], vault: ["window.nav.accounts", "accounts"], check: ["window.verify.open", "verify"] }[p.kind];
+  if (leads) buttons.push(el("button", { class: "main", type: "button", text: t(leads[0]), on: { click: () => { location.hash = leads[1]; } } }));
   if (p.kind !== "settings") buttons.push(el("button", { type: "button", text: t("window.problem.dismiss"), on: { click: () => act("/api/dismiss", { kind: p.kind }) } }));
   return el("section", { class: "banner", role: "alert" },
     el("div", {}, el("p", {}, el("strong", { text: message(p.text) }), ` ${message(p.remedy)}`),

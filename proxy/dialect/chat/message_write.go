@@ -14,7 +14,11 @@ const schemaPrompt = `Answer with one JSON value that is valid under this JSON S
 // upstreams. GLM gets one string, since its prompt template puts parts together
 // without anything between them.
 func (w *requestWriter) system() {
-	blocks := w.r.System
+	var lead []llm.Block
+	for _, text := range w.t.Lead {
+		lead = append(lead, llm.Block{Kind: llm.Text, Text: text})
+	}
+	blocks := append(lead, w.r.System...)
 	schema := w.t.GLM && w.r.Format.Kind == llm.FormatSchema
 	if len(blocks) == 0 && !schema {
 		return

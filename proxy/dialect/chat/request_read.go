@@ -13,14 +13,18 @@ type Request struct {
 	// LegacyFunctions says that the client declared functions instead of tools,
 	// and wants a function_call back.
 	LegacyFunctions bool
+	// CacheKey is prompt_cache_key, which names the conversation; nil if there is none.
+	CacheKey rawjson.String
 
 	// What llm.Request points to.
 	temperature, topP float64
 	parallel          bool
 
 	// Where the body has what PassEdits changes; open is after its first brace.
-	open                                   int
-	modelAt, temperatureAt                 span
+	open                   int
+	modelAt, temperatureAt span
+	// messagesAt is where the first message begins.
+	messagesAt                             int
 	streamOptionsAt, includeUsageAt        span
 	streamOptionsIsObject, hasStreamOption bool
 }
@@ -138,6 +142,7 @@ func (d *requestReader) known(key []byte) {
 		req.Model = d.r.String()
 	case "messages":
 		d.hasMessages = true
+		req.messagesAt = d.r.Offset() + 1
 		req.Messages, req.System = req.Messages[:0], nil
 		d.r.Array(d.message)
 	case "tools":
@@ -304,6 +309,7 @@ func (d *requestReader) finish() (*Request, *llm.Error) {
 		req.Temperature, req.TopP = &req.temperature, nil
 	}
 	d.pickUser()
+	req.CacheKey = d.cacheKey
 	if d.hasAllowed {
 		d.onlyAllowed()
 	}

@@ -15,6 +15,7 @@ import (
 //   - stream_options.include_usage, which every stream asks for, since nothing else
 //     tells what it cost. See [IsUsageOnly] for the chunk that a client which did
 //     not ask for it must not get;
+//   - the target's own system prompts, before the client's messages;
 //   - the model without Claude Code's mark of a long context.
 func (r *Request) PassEdits(t llm.Target) []rawjson.Edit {
 	var edits []rawjson.Edit
@@ -27,6 +28,9 @@ func (r *Request) PassEdits(t llm.Target) []rawjson.Edit {
 	}
 	if r.Stream && !r.IncludeUsage {
 		edits = append(edits, r.askUsage())
+	}
+	for _, text := range t.Lead {
+		edits = append(edits, rawjson.Edit{Start: r.messagesAt, End: r.messagesAt, With: []byte(`{"role":"system","content":` + string(text) + `},`)})
 	}
 	return edits
 }

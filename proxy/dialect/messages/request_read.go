@@ -189,6 +189,8 @@ func (d *requestReader) field(key []byte) {
 			places.temperature = d.spanFrom(at)
 		case "metadata":
 			places.metadata, places.noMetadata = d.spanFrom(at), true
+		case "system":
+			places.system, places.noSystem = d.spanFrom(at), true
 		}
 		return
 	}

@@ -275,6 +275,12 @@ func (w *requestWriter) choice() {
 // field for it.
 func (w *requestWriter) system() {
 	open, end := `,"system":[`, ""
+	for _, text := range w.t.Lead {
+		w.raw(open)
+		w.literal(`{"type":"text","text":`, text)
+		w.raw(`}`)
+		open, end = `,`, `]`
+	}
 	for i := range w.r.System {
 		b := &w.r.System[i]
 		if b.Kind != llm.Text || b.Text.Blank() {

@@ -21,7 +21,12 @@ type places struct {
 	// that there is nothing in it.
 	metadata, metadataUser span
 	noMetadata             bool
-	last                   lastBlock
+	// system is the system prompt's value, noSystem says that nothing is in it. Of an
+	// array systemBlocks is where its blocks begin.
+	system       span
+	systemBlocks int
+	noSystem     bool
+	last         lastBlock
 	// billing cuts the client's billing header.
 	billing []rawjson.Edit
 	// cached says that the client set a cache breakpoint of its own.
@@ -46,6 +51,7 @@ func (p *places) cut(start, end int) {
 //   - the last block of the last turn gets a cache breakpoint, unless the client set
 //     any of its own: Z.AI's Messages endpoint seems to cache only where it is asked;
 //   - metadata.user_id is the target's if the client has none;
+//   - the target's own system prompts stand before the client's;
 //   - the billing header that Claude Code puts in front of its system prompt goes;
 //   - a model's name loses the suffix [1m].
 //
@@ -84,6 +90,9 @@ func (r *Request) PassEdits(t llm.Target) []rawjson.Edit {
 			add(front, `"metadata":{"user_id":`, user, `},`)
 		}
 	}
+	if len(t.Lead) > 0 {
+		p.lead(t.Lead, front, add)
+	}
 	if t.CacheLastBlock && !p.cached {
 		switch text := p.last.text; {
 		case text.end > 0:
@@ -94,6 +103,28 @@ func (r *Request) PassEdits(t llm.Target) []rawjson.Edit {
 		}
 	}
 	return edits
+}
+
+// lead puts system prompts before the client's: a text becomes a block behind them.
+func (p *places) lead(texts []rawjson.String, front span, add func(span, ...string)) {
+	var blocks []string
+	for i, text := range texts {
+		if i > 0 {
+			blocks = append(blocks, `,`)
+		}
+		blocks = append(blocks, `{"type":"text","text":`, string(text), `}`)
+	}
+	switch {
+	case p.system.end > 0 && p.noSystem:
+		add(p.system, append(append([]string{`[`}, blocks...), `]`)...)
+	case p.systemBlocks > 0:
+		add(span{p.systemBlocks, p.systemBlocks}, append(blocks, `,`)...)
+	case p.system.end > 0:
+		add(span{p.system.start, p.system.start}, append(append([]string{`[`}, blocks...), `,{"type":"text","text":`)...)
+		add(span{p.system.end, p.system.end}, `}]`)
+	default:
+		add(front, append(append([]string{`"system":[`}, blocks...), `],`)...)
+	}
 }
 
 // PatchStart replaces the count of input tokens in a message_start that tells none

@@ -10,8 +10,10 @@ import (
 // system reads the system prompt.
 func (d *requestReader) system() {
 	d.out.System = d.out.System[:0]
-	d.out.places.billing = nil
+	p := &d.out.places
+	p.billing, p.systemBlocks = nil, 0
 	at := d.Offset()
+	defer func() { p.system, p.noSystem = d.spanFrom(at), len(d.out.System) == 0 }()
 	switch d.Kind() {
 	case rawjson.Text:
 		text := d.String()
@@ -23,6 +25,7 @@ func (d *requestReader) system() {
 			d.out.System = append(d.out.System, llm.Block{Kind: llm.Text, Text: text})
 		}
 	case rawjson.Array:
+		p.systemBlocks = at + 1
 		d.systemBlocks()
 	default:
 		d.Fail(at, "must be a string or an array of text blocks, not %s", d.Kind())

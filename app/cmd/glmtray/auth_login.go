@@ -1,0 +1,296 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"glmtray/app"
+	"glmtray/app/account"
+	"glmtray/app/locale"
+	"glmtray/app/login"
+	"glmtray/app/settings"
+	"glmtray/app/window"
+)
+
+// maxInput bounds what is read from standard input for one secret, in bytes.
+const maxInput = 64 << 10
+
+func loginAuth(p *locale.Printer) *cobra.Command {
+	var noBrowser, paste, fromZCode bool
+	var name string
+	c := &cobra.Command{
+		Use: "login zai|bigmodel", Short: p.Text("command.auth.login.short"), Long: p.Text("command.auth.login.long"), Args: exactly(1),
+	}
+	c = authRun(p, c, func(ctx context.Context, a *auth, args []string) error {
+		a.policy(ctx, args[0])
+		if fromZCode {
+			return a.takeOver(ctx)
+		}
+		o := login.Options{}
+		if paste {
+			o.Flow = login.Paste
+		}
+		return a.login(ctx, args[0], name, noBrowser, o)
+	})
+	c.ValidArgs = []string{settings.ProviderZAI, settings.ProviderBigmodel}
+	f := c.Flags()
+	f.BoolVar(&noBrowser, "no-browser", false, p.Text("command.flag.nobrowser"))
+	f.BoolVar(&paste, "paste", false, p.Text("command.flag.paste"))
+	f.BoolVar(&fromZCode, "import", false, p.Text("command.flag.import"))
+	f.StringVar(&name, "name", "", p.Text("command.flag.name"))
+	return c
+}
+
+// policy says, before the first account, what the provider's terms are.
+func (a *auth) policy(ctx context.Context, provider string) {
+	if list, err := a.List(ctx); err == nil && len(list) == 0 {
+		fmt.Fprintln(os.Stderr, a.p.Text("notice.policy", "Link", app.PolicyLink(provider)))
+		fmt.Fprintln(os.Stderr)
+	}
+}
+
+// login logs in through the browser. What a person reads goes to standard error; on
+// standard output stands the address alone.
+func (a *auth) login(ctx context.Context, provider, name string, noBrowser bool, o login.Options) error {
+	interactive := o.Flow == login.Paste || term.IsTerminal(int(os.Stdin.Fd()))
+	o.Open = func(address string) {
+		if o.Flow == login.Paste {
+			fmt.Fprintln(os.Stderr, a.p.Text("command.auth.login.pastehow"))
+		} else {
+			fmt.Fprintln(os.Stderr, a.p.Text("command.auth.login.how"))
+		}
+		fmt.Println(address)
+		if !noBrowser {
+			go func() {
+				if err := window.Browse(ctx, address); err != nil {
+					fmt.Fprintln(os.Stderr, a.p.Text("command.auth.login.byhand", "Reason", err.Error()))
+				}
+			}()
+		}
+		if interactive {
+			fmt.Fprintln(os.Stderr, a.p.Text("command.auth.login.paste"))
+		} else {
+			fmt.Fprintln(os.Stderr, a.p.Text("command.auth.login.waiting"))
+		}
+	}
+	if interactive {
+		o.Pasted = a.lines(ctx)
+	}
+	got, err := a.LoginByCommand(ctx, a.p, provider, name, o)
+	if err != nil {
+		return err
+	}
+	a.told(got)
+	return nil
+}
+
+// lines yields what a person types, a line at a time.
+func (a *auth) lines(ctx context.Context) <-chan login.PastedText {
+	out := make(chan login.PastedText)
+	go func() {
+		in := bufio.NewScanner(os.Stdin)
+		for in.Scan() {
+			if strings.TrimSpace(in.Text()) == "" {
+				continue
+			}
+			select {
+			case out <- login.PastedText{Text: in.Text(), Taken: func(err error) {
+				if err != nil {
+					fmt.Fprintln(os.Stderr, "glmtray:", err)
+				}
+			}}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// told says what an account that was added can do.
+func (a *auth) told(got app.LoggedIn) {
+	if got.Aside != "" {
+		fmt.Fprintln(os.Stderr, a.p.Text("command.auth.aside", "File", got.Aside))
+	}
+	if got.KeyError != nil {
+		fmt.Fprintln(os.Stderr, "glmtray:", got.KeyError)
+	}
+	if got.KeyMade {
+		fmt.Fprintln(os.Stderr, a.p.Text("command.auth.keymade", "Key", login.KeyName))
+	}
+	fmt.Fprintln(os.Stderr, a.p.Text("notice.added."+app.ProofID(got), "Account", got.Name))
+	a.hint()
+}
+
+func keyAuth(p *locale.Printer) *cobra.Command {
+	var provider, name string
+	var unchecked bool
+	c := authRun(p, &cobra.Command{Use: "key", Short: p.Text("command.auth.key.short"), Long: p.Text("command.auth.key.long"), Args: noArguments},
+		func(ctx context.Context, a *auth, _ []string) error {
+			if provider == "" {
+				provider = a.Settings().Provider
+			}
+			a.policy(ctx, provider)
+			key, err := readSecret(p.Text("command.auth.key.prompt"))
+			if err != nil {
+				return err
+			}
+			got, err := a.AddKey(ctx, provider, name, key, unchecked)
+			if err != nil {
+				return err
+			}
+			a.told(got)
+			return nil
+		})
+	c.Flags().StringVar(&provider, "provider", "", p.Text("command.flag.provider"))
+	c.Flags().StringVar(&name, "name", "", p.Text("command.flag.name"))
+	c.Flags().BoolVar(&unchecked, "no-check", false, p.Text("command.flag.nocheck"))
+	return c
+}
+
+// readSecret reads one line: from a terminal without showing it, else from standard
+// input.
+func readSecret(prompt string) (string, error) {
+	if fd := int(os.Stdin.Fd()); term.IsTerminal(fd) {
+		fmt.Fprint(os.Stderr, prompt)
+		text, err := term.ReadPassword(fd)
+		fmt.Fprintln(os.Stderr)
+		return string(text), err
+	}
+	line, err := bufio.NewReader(io.LimitReader(os.Stdin, maxInput)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}
+
+// takeOver imports the accounts of the ZCode desktop app.
+func (a *auth) takeOver(ctx context.Context) error {
+	added, notes, err := a.ImportZCode(ctx, os.Getenv)
+	for _, note := range notes {
+		fmt.Fprintln(os.Stderr, a.p.Text("command.config.check.note", "Note", note))
+	}
+	a.imported(added)
+	return err
+}
+
+func (a *auth) imported(added []account.Added) {
+	for _, one := range added {
+		fmt.Println(a.p.Text("command.auth.imported", "Account", one.Name, "Provider", one.Provider, "Plans", strings.Join(one.Plans(), ", ")))
+	}
+	if len(added) > 0 {
+		a.hint()
+	}
+}
+
+func exportAuth(p *locale.Printer) *cobra.Command {
+	var out, passphraseFile string
+	c := authRun(p, &cobra.Command{Use: "export [NAME…]", Short: p.Text("command.auth.export.short"), Long: p.Text("command.auth.export.long")},
+		func(ctx context.Context, a *auth, names []string) error {
+			passphrase, err := readPassphrase(p, passphraseFile, true)
+			if err != nil {
+				return err
+			}
+			sealed, err := a.Export(ctx, passphrase, names...)
+			if err != nil {
+				return err
+			}
+			if out == "" || out == "-" {
+				_, err = os.Stdout.Write(sealed)
+				return err
+			}
+			f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+			if err != nil {
+				return err
+			}
+			_, err = f.Write(sealed)
+			return errors.Join(err, f.Close())
+		})
+	c.Flags().StringVarP(&out, "output", "o", "", p.Text("command.flag.output"))
+	c.Flags().StringVar(&passphraseFile, "passphrase-file", "", p.Text("command.flag.passphrase"))
+	return c
+}
+
+func importAuth(p *locale.Printer) *cobra.Command {
+	var passphraseFile string
+	var fromZCode bool
+	c := &cobra.Command{Use: "import FILE | --zcode", Short: p.Text("command.auth.import.short"), Long: p.Text("command.auth.import.long"), Args: cobra.MaximumNArgs(1)}
+	c = authRun(p, c, func(ctx context.Context, a *auth, args []string) error {
+		if fromZCode == (len(args) == 1) {
+			return usageError{errors.New(p.Text("command.auth.import.usage"))}
+		}
+		if fromZCode {
+			return a.takeOver(ctx)
+		}
+		sealed, err := readImport(args[0])
+		if err != nil {
+			return err
+		}
+		passphrase, err := readPassphrase(p, passphraseFile, false)
+		if err != nil {
+			return err
+		}
+		added, err := a.ImportSealed(ctx, passphrase, sealed)
+		if err != nil {
+			return err
+		}
+		a.imported(added)
+		return nil
+	})
+	c.Flags().BoolVar(&fromZCode, "zcode", false, p.Text("command.flag.import"))
+	c.Flags().StringVar(&passphraseFile, "passphrase-file", "", p.Text("command.flag.passphrase"))
+	return c
+}
+
+// readImport reads an exported file; "-" is standard input.
+func readImport(name string) ([]byte, error) {
+	const most = 16 << 20
+	in := os.Stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	return io.ReadAll(io.LimitReader(in, most))
+}
+
+// readPassphrase reads a passphrase from a file, a terminal or standard input. A new one
+// is asked for twice on a terminal.
+func readPassphrase(p *locale.Printer, file string, isNew bool) (string, error) {
+	const shortest = 8
+	var text string
+	var err error
+	if file != "" {
+		var raw []byte
+		if raw, err = os.ReadFile(file); err != nil {
+			return "", err
+		}
+		text = strings.TrimRight(string(raw), "\r\n")
+	} else if text, err = readSecret(p.Text("command.auth.passphrase")); err != nil {
+		return "", err
+	}
+	if isNew && file == "" && term.IsTerminal(int(os.Stdin.Fd())) {
+		again, err := readSecret(p.Text("command.auth.passphrase.again"))
+		if err != nil {
+			return "", err
+		}
+		if again != text {
+			return "", errors.New(p.Text("command.auth.passphrase.differ"))
+		}
+	}
+	if isNew && len(text) < shortest || text == "" {
+		return "", errors.New(p.Text("command.auth.passphrase.short"))
+	}
+	return text, nil
+}

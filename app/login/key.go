@@ -1,0 +1,210 @@
+package login
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"glmtray/proxy/secret"
+)
+
+// The names of what an account begins with: "default organisation", "default project".
+const (
+	defaultOrganization = "默认机构"
+	defaultProject      = "默认项目"
+)
+
+// resolveKey finds the API key of an account's coding plan, and makes it if there is
+// none.
+func (c *caller) resolveKey(ctx context.Context, access secret.Value) (key secret.Value, made bool, err error) {
+	if access.Empty() {
+		return secret.Value{}, false, &StepError{Step: StepBusiness, Err: errors.New("the provider gave no token for the keys")}
+	}
+	authorization, err := c.authorization(ctx, access)
+	if err != nil {
+		return secret.Value{}, false, err
+	}
+	c.begin(StepCustomer)
+	var customer struct {
+		Organizations []unit `json:"organizations"`
+		Orgs          []unit `json:"orgs"`
+	}
+	if err := c.call(ctx, StepCustomer, http.MethodGet, c.BusinessBase+"/api/biz/customer/getCustomerInfo", authorization, nil, &customer); err != nil {
+		return secret.Value{}, false, err
+	}
+	organization, ok := choose(append(customer.Organizations, customer.Orgs...), defaultOrganization)
+	project, okToo := choose(organization.Projects, defaultProject)
+	if !ok || !okToo {
+		return secret.Value{}, false, &StepError{Step: StepCustomer, Err: errors.New("the account has no organisation with a project; open the provider's dashboard once")}
+	}
+	keys := c.BusinessBase + "/api/biz/v1/organization/" + url.PathEscape(organization.id()) + "/projects/" + url.PathEscape(project.id()) + "/api_keys"
+	id, made, err := c.findKey(ctx, keys, authorization)
+	if err != nil {
+		return secret.Value{}, made, err
+	}
+	c.begin(StepSecret)
+	var copied struct {
+		Secret  string `json:"secretKey"`
+		Secret2 string `json:"secret_key"`
+	}
+	if err := c.call(ctx, StepSecret, http.MethodGet, keys+"/copy/"+url.PathEscape(id), authorization, nil, &copied); err != nil {
+		return secret.Value{}, made, err
+	}
+	if copied.Secret == "" {
+		copied.Secret = copied.Secret2
+	}
+	if copied.Secret == "" {
+		return secret.Value{}, made, &StepError{Step: StepSecret, Err: errors.New("there is no secret in the answer")}
+	}
+	return secret.New(id + "." + copied.Secret), made, nil
+}
+
+// authorization is the header that the key management wants: Z.AI a token of its own
+// behind a login, Bigmodel the access token without a scheme.
+func (c *caller) authorization(ctx context.Context, access secret.Value) (string, error) {
+	if c.BusinessLoginURL == "" {
+		return access.Reveal(), nil
+	}
+	c.begin(StepBusiness)
+	var reply struct {
+		Token  string `json:"access_token"`
+		Token2 string `json:"accessToken"`
+	}
+	if err := c.call(ctx, StepBusiness, http.MethodPost, c.BusinessLoginURL, "", map[string]string{"token": access.Reveal()}, &reply); err != nil {
+		return "", err
+	}
+	if reply.Token == "" {
+		reply.Token = reply.Token2
+	}
+	if reply.Token == "" {
+		return "", &StepError{Step: StepBusiness, Err: errors.New("there is no token in the answer")}
+	}
+	return "Bearer " + reply.Token, nil
+}
+
+// unit is an organisation or a project. Their names were seen in several spellings.
+type unit struct {
+	OrganizationID string `json:"organizationId"`
+	ProjectID      string `json:"projectId"`
+	OrgID          string `json:"orgId"`
+	ID             string `json:"id"`
+	OrgName        string `json:"organizationName"`
+	ProjectName    string `json:"projectName"`
+	Name           string `json:"name"`
+	IsDefault      bool   `json:"isDefault"`
+	Projects       []unit `json:"projects"`
+}
+
+func (u unit) id() string { return first(u.ProjectID, u.OrganizationID, u.OrgID, u.ID) }
+
+func (u unit) name() string { return first(u.ProjectName, u.OrgName, u.Name) }
+
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+// choose returns the default one, by its name or its mark, else the first.
+func choose(units []unit, name string) (unit, bool) {
+	for _, is := range []func(unit) bool{
+		func(u unit) bool { return strings.Contains(u.name(), name) },
+		func(u unit) bool { return u.IsDefault },
+		func(unit) bool { return true },
+	} {
+		for _, u := range units {
+			if u.id() != "" && is(u) {
+				return u, true
+			}
+		}
+	}
+	return unit{}, false
+}
+
+// apiKey is an entry of the list of keys. Its secret is masked there.
+type apiKey struct {
+	Name string `json:"name"`
+	Key  string `json:"apiKey"`
+}
+
+// keyList reads a list that may be bare or wrapped.
+type keyList []apiKey
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *keyList) UnmarshalJSON(text []byte) error {
+	var bare []apiKey
+	if json.Unmarshal(text, &bare) == nil {
+		*l = bare
+		return nil
+	}
+	var wrapped struct{ List, Keys, APIKeys, Records []apiKey }
+	if err := json.Unmarshal(text, &wrapped); err != nil {
+		return err
+	}
+	for _, found := range [][]apiKey{wrapped.List, wrapped.Keys, wrapped.APIKeys, wrapped.Records} {
+		*l = append(*l, found...)
+	}
+	return nil
+}
+
+// findKey returns the id of the key, and makes it if there is none.
+func (c *caller) findKey(ctx context.Context, address, authorization string) (id string, made bool, err error) {
+	c.begin(StepKeys)
+	var list keyList
+	if err := c.call(ctx, StepKeys, http.MethodGet, address, authorization, nil, &list); err != nil {
+		return "", false, err
+	}
+	for _, k := range list {
+		if k.Name == KeyName && k.Key != "" {
+			return k.Key, false, nil
+		}
+	}
+	c.begin(StepCreate)
+	var created apiKey
+	if err := c.call(ctx, StepCreate, http.MethodPost, address, authorization, map[string]string{"name": KeyName}, &created); err != nil {
+		return "", false, err
+	}
+	if created.Key == "" {
+		return "", false, &StepError{Step: StepCreate, Err: errors.New("there is no key in the answer")}
+	}
+	return created.Key, true, nil
+}
+
+// Renew gets new credentials for an account without its person, where that is possible:
+// with a refresh token, and with an access token that still holds. What it could not get
+// is empty in the result. The error is a *StepError.
+func Renew(ctx context.Context, e Endpoints, o Options, old Tokens) (Result, error) {
+	c := newCaller(e, o)
+	result := Result{Tokens: old}
+	result.JWT = secret.Value{}
+	if !old.Refresh.Empty() {
+		c.begin(StepRefresh)
+		var reply tokenReply
+		err := c.call(ctx, StepRefresh, http.MethodPost, c.TokenURL, "", map[string]string{
+			"provider": c.Provider, "refresh_token": old.Refresh.Reveal(), "grant_type": "refresh_token",
+		}, &reply)
+		if err == nil {
+			fresh := reply.tokens()
+			result.JWT = fresh.JWT
+			if !fresh.Access.Empty() {
+				result.Access = fresh.Access
+			}
+			if !fresh.Refresh.Empty() {
+				result.Refresh = fresh.Refresh
+			}
+		}
+	}
+	var err error
+	result.Key, result.KeyMade, err = c.resolveKey(ctx, result.Access)
+	if err != nil && result.JWT.Empty() {
+		return Result{}, err
+	}
+	result.KeyError = err
+	return result, nil
+}

@@ -1,0 +1,93 @@
+// The check that the start plan asks for: a person passes it here, in a frame that has
+// nothing to do with the rest.
+
+import { get, post } from "./api.js";
+import { el, setText } from "./dom.js";
+import { t } from "./i18n.js";
+import { on, store } from "./store.js";
+
+export function verifyPage(place) {
+  const view = new Verify(place);
+  return { leave: () => view.leave() };
+}
+
+class Verify {
+  constructor(place) {
+    this.text = el("p", { id: "verify-state", role: "status" });
+    this.again = el("button", { type: "button", id: "verify-again", hidden: true, text: t("window.verify.again"), on: { click: () => this.start() } });
+    this.place = el("div", { class: "verify" });
+    place.append(el("div", { class: "head" }, el("h1", { text: t("window.nav.verify") })), el("p", { text: t("window.verify.help") }), this.text, this.place, this.again);
+    this.end = on("snapshot", () => this.look());
+    addEventListener("message", this.hear = (e) => this.heard(e));
+    this.look();
+  }
+
+  leave() {
+    this.end();
+    removeEventListener("message", this.hear);
+  }
+
+  // look begins a check if one is waited for and none is shown.
+  look() {
+    const waiting = store.snapshot.check?.waiting ?? 0;
+    if (!waiting) {
+      this.stop();
+      setText(this.text, t(this.passed ? "window.verify.passed" : "window.verify.none"));
+      return;
+    }
+    if (!this.frame && !this.starting && this.again.hidden) this.start();
+  }
+
+  stop() {
+    this.frame?.remove();
+    this.frame = undefined;
+    this.again.hidden = true;
+  }
+
+  async start() {
+    this.stop();
+    this.starting = true;
+    setText(this.text, t("window.verify.loading"));
+    try {
+      const { widget, frame } = await get("/api/widget");
+      this.widget = widget;
+      this.origin = frame;
+      this.frame = el("iframe", { src: `${frame}/`, title: t("window.nav.verify"), id: "captcha-frame" });
+      this.place.replaceChildren(this.frame);
+    } catch (e) {
+      this.trouble(e.message);
+    }
+    this.starting = false;
+  }
+
+  async heard(e) {
+    if (e.origin !== this.origin || e.source !== this.frame?.contentWindow) return;
+    switch (e.data?.type) {
+      case "ready":
+        this.frame.contentWindow.postMessage({ type: "widget", widget: this.widget, language: document.documentElement.lang }, this.origin);
+        break;
+      case "shown":
+        setText(this.text, t("window.verify.shown"));
+        break;
+      case "trouble":
+        this.trouble(t(e.data.reason === "load" ? "window.verify.noload" : "window.verify.failed"));
+        break;
+      case "proof":
+        this.frame.remove();
+        this.frame = undefined;
+        try {
+          await post("/api/check", { proof: e.data.proof });
+          this.passed = true;
+          setText(this.text, t("window.verify.passed"));
+        } catch (error) {
+          this.trouble(error.message);
+        }
+        this.look();
+    }
+  }
+
+  trouble(text) {
+    setText(this.text, text);
+    this.again.hidden = false;
+  }
+}
