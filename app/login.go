@@ -57,7 +57,11 @@ func (a *App) Login(_ context.Context, provider string) error {
 		return ErrLoginRuns
 	}
 	a.attempt = t
+	first := len(a.accounts) == 0
 	a.mu.Unlock()
+	if first {
+		a.say("notice.policy", "Link", PolicyLink(provider))
+	}
 	a.solved(state.ProblemAccount)
 	a.announce()
 	a.spawn("login", func() {

@@ -109,11 +109,12 @@ func (c *caller) callback(path string, r redirect, answers chan<- answer) http.H
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 		h.Set("Referrer-Policy", "no-referrer") // the code is in the address
 		h.Set("Cache-Control", "no-store")
-		if err != nil {
+		useless := errors.Is(err, ErrState) || errors.Is(err, ErrNoCode)
+		if useless {
 			w.WriteHeader(http.StatusBadRequest)
 		}
 		_, _ = w.Write(c.page(err)) // a browser that is gone needs no page
-		if errors.Is(err, ErrState) || errors.Is(err, ErrNoCode) {
+		if useless {
 			return
 		}
 		select {

@@ -121,7 +121,7 @@ func js[T any](w *window, expression string) T {
 // until waits for an expression to become true.
 func (w *window) until(expression string) {
 	w.Helper()
-	for deadline := time.Now().Add(patience); !js[bool](w, expression); time.Sleep(30 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !js[bool](w, "(() => { try { return !!("+expression+") } catch { return false } })()"); time.Sleep(30 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.Fatalf("waited in vain for %s in\n%s", expression, js[string](w, "document.body.innerText"))
 		}

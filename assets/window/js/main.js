@@ -38,6 +38,7 @@ function route() {
   shown = { name, page: pages[name](place, rest) };
   document.title = `${t(`window.nav.${name}`)} · GLM Tray`; // locale: window.nav.*
   drawNav(name);
+  drawBanners();
 }
 
 // boot gets the texts; another language draws everything anew.

@@ -85,7 +85,8 @@ let banners = "";
 // drawBanners shows the problems. The same ones are not drawn again: a button that has
 // the focus keeps it.
 export function drawBanners() {
-  const problems = store.snapshot?.problems ?? [];
+  // The page of the check says itself what is to be done.
+  const problems = (store.snapshot?.problems ?? []).filter((p) => p.kind !== "check" || !location.hash.startsWith("#verify"));
   const now = JSON.stringify([document.documentElement.lang, problems]);
   if (now === banners) return;
   banners = now;
