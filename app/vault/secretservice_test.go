@@ -50,7 +50,7 @@ func TestSecretService(t *testing.T) {
 			c.Env = append(c.Env, variable)
 		}
 	}
-	c.Env = append(c.Env, "HOME="+home, "XDG_RUNTIME_DIR="+run, "XDG_DATA_HOME="+data, insideVariable+"=1")
+	c.Env = append(c.Env, "HOME="+home, "XDG_RUNTIME_DIR="+run, "XDG_DATA_HOME="+data, insideVariable+"=1", quickExit)
 	c.WaitDelay = 5 * time.Second
 	out, err := c.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: TestSecretServiceInside") {

@@ -22,7 +22,7 @@ const (
 	lockLimit = 10 * time.Second
 	lockStep  = 20 * time.Millisecond
 	// maxAside bounds how many unreadable vaults are kept.
-	maxAside = 1000
+	maxAside = 100
 	// tempSuffix ends the name of a file that is being written.
 	tempSuffix = ".tmp"
 )
