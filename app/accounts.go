@@ -114,7 +114,8 @@ func (s *Accounts) AddKey(ctx context.Context, provider, name, text string, unch
 	if _, known := s.settings.Providers[provider]; !known {
 		return LoggedIn{}, fmt.Errorf("there is no provider %q; there are zai, bigmodel and custom", provider)
 	}
-	key, jwt, err := account.ParseKey(text, provider == settings.ProviderCustom || provider == settings.ProviderDemo)
+	// Bigmodel is said to have keys without a secret part, too.
+	key, jwt, err := account.ParseKey(text, provider != settings.ProviderZAI)
 	if err != nil {
 		return LoggedIn{}, err
 	}

@@ -95,6 +95,7 @@ type App struct {
 
 	mu         sync.Mutex // guards what follows; held for moments only
 	from       settings.Options
+	fromTurn   int             // counts its changes
 	loaded     settings.Loaded // in force
 	broken     *settings.Error // what is wrong with the file, if anything
 	file       settings.Loaded // the last outcome of loading, good or bad
@@ -188,9 +189,21 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.begin(ctx); err != nil {
 		return err
 	}
-	a.spawn("vault", func() { a.watchVault(ctx) })
+	var watching sync.WaitGroup
+	defer func() {
+		stop()
+		watching.Wait() // they write nothing afterwards
+	}()
+	watching.Add(2)
+	a.spawn("vault", func() {
+		defer watching.Done()
+		a.watchVault(ctx)
+	})
 	a.spawn("sleep", func() { a.transport.WatchSleep(ctx) })
-	a.spawn("settings", func() { a.watchSettings(ctx) })
+	a.spawn("settings", func() {
+		defer watching.Done()
+		a.watchSettings(ctx)
+	})
 	select {
 	case err := <-a.faults:
 		return errors.Join(err, a.cut())

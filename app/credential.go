@@ -39,7 +39,7 @@ func (c credentials) choose(ctx context.Context, ask proxy.Ask) (upstream.Lease,
 		}
 	}
 	switch {
-	case s.Provider == settings.ProviderDemo:
+	case s.Provider == settings.ProviderDemo && !c.startPlan():
 		return upstream.Lease{Credential: secret.New("demo")}, nil
 	case s.Auth.Mode == settings.ModeAuto && !c.startPlan() && isUpstreamKey(ask.Client.Reveal()):
 		return upstream.Lease{Credential: ask.Client}, nil

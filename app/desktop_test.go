@@ -169,6 +169,11 @@ func TestChoiceAgainstTheCommandLine(t *testing.T) {
 	if err := f.UseProvider(t.Context(), "zai"); err != nil || f.Snapshot().Provider != "zai" {
 		t.Errorf("%v, %s", err, f.Snapshot().Provider)
 	}
+	// What was read with the flag, and comes late, does not bring it back.
+	late, err := settings.Load(f.options.Settings)
+	if f.reloaded(0, late, err); err != nil || late.Settings.Provider != "demo" || f.Snapshot().Provider != "zai" {
+		t.Errorf("%v, %s after %s came late", err, f.Snapshot().Provider, late.Settings.Provider)
+	}
 	var fixed *FixedError
 	if err := f.UsePlan(t.Context(), "start-plan"); !errors.As(err, &fixed) || fixed.Variable != "ZCODE_PLAN" {
 		t.Errorf("%v", err)

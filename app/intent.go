@@ -121,6 +121,8 @@ func (a *App) cut() error {
 }
 
 func (a *App) closeAll(end func(*door) error) error {
+	// An intent that is under way opens no door behind this.
+	a.intent.Lock()
 	a.mu.Lock()
 	ended := make(chan error, len(a.doors))
 	for d := range a.doors {
@@ -128,6 +130,7 @@ func (a *App) closeAll(end func(*door) error) error {
 	}
 	a.door, a.phase = nil, state.Stopping
 	a.mu.Unlock()
+	a.intent.Unlock()
 	a.announce()
 	var errs []error
 	for range cap(ended) {
@@ -290,6 +293,7 @@ func (a *App) save(path string, from settings.Options, changes []settings.Change
 	}
 	a.mu.Lock()
 	a.from = from
+	a.fromTurn++
 	a.mu.Unlock()
 	select {
 	case a.rewatch <- struct{}{}:

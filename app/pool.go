@@ -26,9 +26,6 @@ const (
 func (a *App) watchVault(ctx context.Context) {
 	a.readAccounts(ctx)
 	close(a.opened)
-	if a.loaded.Dirs.Data == "" {
-		return
-	}
 	if err := a.store.Vault().Watch(ctx, func() { a.readAccounts(ctx) }); err != nil {
 		a.log.Warn("the vault cannot be watched; accounts that another program adds are seen at the next start", "reason", err.Error())
 	}
@@ -141,8 +138,9 @@ func (a *App) refused(id string) {
 		a.log.Warn("renewed credentials could not be kept", "account", old.Name, "reason", err.Error())
 		return
 	}
-	a.log.Info("the credentials of an account were renewed", "account", old.Name)
 	a.readAccounts(ctx)
+	a.solved(state.ProblemLogin)
+	a.log.Info("the credentials of an account were renewed", "account", old.Name)
 }
 
 // entries are the accounts as the faces show them. The caller holds the lock.

@@ -97,7 +97,7 @@ func writeFile(path string, text []byte) error {
 func (a *App) watchSettings(ctx context.Context) {
 	for ctx.Err() == nil {
 		a.mu.Lock()
-		from, last := a.from, a.file
+		from, turn, last := a.from, a.fromTurn, a.file
 		a.mu.Unlock()
 		watch, stop := context.WithCancel(ctx)
 		go func() {
@@ -107,7 +107,7 @@ func (a *App) watchSettings(ctx context.Context) {
 			}
 			stop()
 		}()
-		err := settings.Watch(watch, from, last, a.reloaded)
+		err := settings.Watch(watch, from, last, func(next settings.Loaded, err error) { a.reloaded(turn, next, err) })
 		stop()
 		if err != nil {
 			a.log.Warn("the config file cannot be watched; changes take effect at the next start", "reason", err.Error())
@@ -116,10 +116,18 @@ func (a *App) watchSettings(ctx context.Context) {
 	}
 }
 
-// reloaded takes a change of the file.
-func (a *App) reloaded(next settings.Loaded, err error) {
+// reloaded takes a change of the file. turn is that of the sources it was read with: if
+// an intent has taken a flag out of force meanwhile, whoever watches next tells the
+// change again.
+func (a *App) reloaded(turn int, next settings.Loaded, err error) {
 	a.intent.Lock()
 	defer a.intent.Unlock()
+	a.mu.Lock()
+	stale := turn != a.fromTurn
+	a.mu.Unlock()
+	if stale {
+		return
+	}
 	if err == nil {
 		a.mu.Lock()
 		same := reflect.DeepEqual(next.Settings, a.loaded.Settings) && next.Path == a.loaded.Path

@@ -64,7 +64,7 @@ func (a *App) account() state.Account {
 		return state.Account{Known: true, Hint: names, Stored: true}
 	}
 	if own.Empty() {
-		return state.Account{Known: s.Provider == settings.ProviderDemo}
+		return state.Account{Known: s.Provider == settings.ProviderDemo && !c.startPlan()}
 	}
 	return state.Account{Known: true, Hint: own.Mask(), Origin: a.loaded.Origin(key).String()}
 }

@@ -224,7 +224,7 @@ func (m menu) account() string {
 
 // plans reports whether the provider has plans to choose from.
 func (m menu) plans() bool {
-	return m.s.Provider == settings.ProviderZAI || m.s.Provider == settings.ProviderBigmodel
+	return m.s.Provider != settings.ProviderCustom
 }
 
 func (m menu) providerName(id string) string { return m.p.Text("tray.provider." + id) } // locale: tray.provider.*

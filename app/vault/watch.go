@@ -14,9 +14,13 @@ import (
 const still = 100 * time.Millisecond
 
 // Watch calls changed after each change of the vault, by whichever process, until ctx
-// ends; then it returns nil. It makes the folder if it is not there. It returns an error
+// ends; then it returns nil. It makes the folder if it is not there, and returns nil if
+// there is none. It returns an error
 // at once if the system cannot watch it.
 func (v *Vault) Watch(ctx context.Context, changed func()) error {
+	if ctx.Err() != nil || v.options.Dir == "" {
+		return nil
+	}
 	if err := os.MkdirAll(v.options.Dir, 0o700); err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ export function drawBar() {
 
 function under(s) {
   const parts = [t(`tray.provider.${s.provider}`)]; // locale: tray.provider.*
-  if (s.provider === "zai" || s.provider === "bigmodel") parts.push(t(`tray.plan.${s.plan}`)); // locale: tray.plan.*
+  if (s.provider !== "custom") parts.push(t(`tray.plan.${s.plan}`)); // locale: tray.plan.*
   if (!s.account.known) parts.push(t("window.nokey"));
   if (s.active) parts.push(t("window.active", { Running: s.active }));
   return parts.join(" · ");
