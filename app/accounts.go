@@ -119,6 +119,9 @@ func (s *Accounts) AddKey(ctx context.Context, provider, name, text string, unch
 	if err != nil {
 		return LoggedIn{}, err
 	}
+	if provider == settings.ProviderCustom && key.Empty() {
+		key, jwt = jwt, key // other providers' keys may be tokens of that form
+	}
 	out := LoggedIn{}
 	a := account.Account{Name: name, Provider: provider, Kind: account.Key, Key: key, JWT: jwt}
 	if e, failed := s.Endpoints(provider); failed == nil && !key.Empty() && !unchecked {

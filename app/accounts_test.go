@@ -174,7 +174,10 @@ func TestCancelledLogin(t *testing.T) {
 	if err := f.PasteLogin(t.Context(), "some-code"); err != nil {
 		t.Error(err)
 	}
-	now = f.until(t, "the failure", func(s state.Snapshot) bool { _, failed := s.Problem(state.ProblemAccount); return failed && s.Login == nil })
+	now = f.until(t, "the failure", func(s state.Snapshot) bool {
+		_, failed := s.Problem(state.ProblemAccount)
+		return failed && s.Login == nil
+	})
 	problem, _ := now.Problem(state.ProblemAccount)
 	if len(now.Accounts) != 1 || len(problem.Details) != 1 || !strings.HasPrefix(problem.Details[0], "exchanging the code for tokens failed") {
 		t.Errorf("%+v", problem)
@@ -316,7 +319,10 @@ func TestCheckWithoutAPerson(t *testing.T) {
 	if code := <-done; code != http.StatusForbidden && code != http.StatusBadRequest {
 		t.Errorf("after two made-up proofs: %d", code)
 	}
-	f.until(t, "the end of the check", func(s state.Snapshot) bool { _, shown := s.Problem(state.ProblemCheck); return s.Check == nil && !shown })
+	f.until(t, "the end of the check", func(s state.Snapshot) bool {
+		_, shown := s.Problem(state.ProblemCheck)
+		return s.Check == nil && !shown
+	})
 	if w := f.Widget(t.Context()); w.SceneID == "" || w.Prefix == "" || w.Region == "" || w.LoadMS == 0 {
 		t.Errorf("%+v", w)
 	}

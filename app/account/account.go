@@ -7,6 +7,8 @@
 package account
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -83,7 +85,7 @@ var (
 	ErrKeySpaces = errors.New("the key has spaces or line breaks in it; copy it again, without what stands around it")
 	ErrKeyForm   = errors.New("a key of this provider has the form {id}.{secret}, with one dot; copy the whole of it from the dashboard")
 	ErrKeyLong   = errors.New("this is too long for a key")
-	ErrKeySigns  = errors.New("the key has characters that no key has; copy it again")
+	ErrKeySigns  = errors.New("the key has characters that no key has; copy it again, without what stands around it")
 )
 
 // ParseKey reads a key as people paste it: spaces and quotes around it are taken away.
@@ -91,9 +93,16 @@ var (
 // start plan (a JSON Web Token) is told by its form.
 func ParseKey(text string, anyForm bool) (key, jwt secret.Value, err error) {
 	const longest = 16 << 10
-	text = strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("\"'`“”‘’\ufeff", r) })
-	if rest, ok := strings.CutPrefix(text, "Bearer "); ok {
-		text = strings.TrimSpace(rest)
+	around := func(r rune) bool {
+		return unicode.IsSpace(r) || strings.ContainsRune("\"'`“”‘’\u200b\ufeff", r)
+	}
+	text = strings.TrimFunc(text, around)
+	for {
+		scheme, rest, _ := strings.Cut(text, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			break
+		}
+		text = strings.TrimFunc(rest, around)
 	}
 	switch {
 	case text == "":
@@ -110,8 +119,11 @@ func ParseKey(text string, anyForm bool) (key, jwt secret.Value, err error) {
 		return secret.New(text), jwt, nil
 	}
 	id, rest, ok := strings.Cut(text, ".")
-	if !ok || id == "" || rest == "" || strings.Contains(rest, ".") {
+	switch {
+	case !ok || id == "" || rest == "" || strings.Contains(rest, "."):
 		return key, jwt, ErrKeyForm
+	case strings.ContainsAny(text, "\"'`,;:=\\<>(){}[]"): // as in NAME="key" or {"apiKey":"key"}
+		return key, jwt, ErrKeySigns
 	}
 	return secret.New(text), jwt, nil
 }
@@ -119,27 +131,37 @@ func ParseKey(text string, anyForm bool) (key, jwt secret.Value, err error) {
 // isJWT reports whether a text has the form of a JSON Web Token (RFC 7519): three parts,
 // the first of which is the encoding of an object.
 func isJWT(text string) bool {
-	return strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 2
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 || parts[1] == "" || parts[2] == "" {
+		return false
+	}
+	header, err := base64.RawURLEncoding.DecodeString(parts[0])
+	var object map[string]json.RawMessage
+	return err == nil && json.Unmarshal(header, &object) == nil && object != nil
 }
 
 // ErrName says that a name cannot be an account's.
 var ErrName = errors.New("a name has 1 to 64 bytes and no control characters")
 
+// longestName bounds a name, in bytes.
+const longestName = 64
+
 // checkName trims a name and refuses what cannot be one.
 func checkName(name string) (string, error) {
-	const longest = 64
 	name = strings.TrimSpace(name)
-	if name == "" || len(name) > longest || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+	if name == "" || len(name) > longestName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
 		return "", ErrName
 	}
 	return name, nil
 }
 
-// freeName returns a name that no account has: wanted itself, or with a number.
+// freeName returns a name that no account has: wanted itself, or with a number, for which
+// a long one is shortened.
 func freeName(accounts []Account, wanted string) string {
 	name := wanted
 	for n := 2; slices.ContainsFunc(accounts, func(a Account) bool { return a.Name == name }); n++ {
-		name = wanted + " " + strconv.Itoa(n)
+		number := " " + strconv.Itoa(n)
+		name = strings.ToValidUTF8(wanted[:min(len(wanted), longestName-len(number))], "") + number
 	}
 	return name
 }

@@ -36,10 +36,12 @@ func (s *Store) Vault() *vault.Vault { return s.vault }
 
 // Why something cannot be done with an account.
 var (
-	ErrUnknown = errors.New("there is no account of this name")
-	ErrTaken   = errors.New("there is an account of this name already")
-	ErrNewer   = errors.New("the accounts were written by a newer version of this program; update it")
-	ErrForm    = errors.New("what the vault holds are no accounts")
+	ErrUnknown      = errors.New("there is no account of this name")
+	ErrTaken        = errors.New("there is an account of this name already")
+	ErrNewer        = errors.New("the accounts were written by a newer version of this program; update it")
+	ErrForm         = errors.New("what the vault holds are no accounts")
+	ErrFull         = errors.New("there are too many accounts; remove some first")
+	ErrNoCredential = errors.New("an account needs a key or a token")
 )
 
 // document is what the vault holds.
@@ -101,6 +103,9 @@ func encode(accounts []Account) ([]byte, error) {
 	if len(accounts) == 0 {
 		return nil, nil
 	}
+	if len(accounts) > maxAccounts {
+		return nil, ErrFull // it could not be read again
+	}
 	d := document{Version: version}
 	for _, a := range accounts {
 		d.Accounts = append(d.Accounts, recordOf(a))
@@ -144,8 +149,9 @@ type Added struct {
 }
 
 // Add puts an account into the vault. One of the same person, or with the same key, gets
-// the new credentials and keeps its name and id. An empty name is made up; one that is
-// taken by another account is ErrTaken.
+// the new credentials; it keeps its id and what is not known anew, and its name unless a
+// person gives another. A new account without a name gets one. Errors: ErrTaken for the name of another account, ErrName,
+// ErrNoCredential for an account without a credential, ErrFull, and those of List.
 func (s *Store) Add(ctx context.Context, a Account) (Added, error) {
 	var out Added
 	aside, err := s.change(ctx, func(accounts []Account) ([]Account, error) {
@@ -159,7 +165,13 @@ func (s *Store) Add(ctx context.Context, a Account) (Added, error) {
 // put adds or replaces out.Account, and completes it.
 func (s *Store) put(accounts []Account, out *Added) ([]Account, error) {
 	a := &out.Account
+	if a.Key.Empty() && a.JWT.Empty() {
+		return nil, ErrNoCredential
+	}
 	at := slices.IndexFunc(accounts, func(old Account) bool { return same(old, *a) })
+	if at >= 0 && a.Kind == Import {
+		a.Name = "" // it was made up, and the person knows this account by another
+	}
 	if a.Name != "" {
 		name, err := checkName(a.Name)
 		if err != nil {
@@ -183,14 +195,11 @@ func (s *Store) put(accounts []Account, out *Added) ([]Account, error) {
 	out.Replaced = true
 	old := accounts[at]
 	a.ID = old.ID
-	if a.Name == "" {
-		a.Name = old.Name
-	}
-	if a.Key.Empty() {
-		a.Key = old.Key
-	}
-	if a.JWT.Empty() {
-		a.JWT = old.JWT
+	a.Name, a.UserID, a.Level = first(a.Name, old.Name), first(a.UserID, old.UserID), first(a.Level, old.Level)
+	for _, of := range []struct{ fresh, old *secret.Value }{{&a.Key, &old.Key}, {&a.JWT, &old.JWT}, {&a.Access, &old.Access}, {&a.Refresh, &old.Refresh}} {
+		if of.fresh.Empty() {
+			*of.fresh = *of.old
+		}
 	}
 	accounts = slices.Clone(accounts)
 	accounts[at] = *a
@@ -202,7 +211,7 @@ func same(x, y Account) bool {
 	if x.Provider != y.Provider {
 		return false
 	}
-	return x.UserID != "" && x.UserID == y.UserID || !x.Key.Empty() && x.Key == y.Key || x.Key.Empty() && y.Key.Empty() && x.JWT == y.JWT
+	return x.UserID != "" && x.UserID == y.UserID || !x.Key.Empty() && x.Key == y.Key || !x.JWT.Empty() && x.JWT == y.JWT
 }
 
 // nameOf makes up a name from what is known of an account.
@@ -298,7 +307,8 @@ func (s *Store) Export(ctx context.Context, passphrase string, names ...string) 
 }
 
 // ImportSealed adds the accounts of an exported file, all or none, and returns them as
-// they are now. Errors: vault.ErrPassphrase, vault.ErrNotSealed, ErrNewer, ErrForm.
+// they are now. One that is here keeps its name; a newcomer whose name is taken gets
+// another. Errors: vault.ErrPassphrase, vault.ErrNotSealed, and those of Add.
 func (s *Store) ImportSealed(ctx context.Context, passphrase string, sealed []byte) ([]Added, error) {
 	text, err := vault.UnsealWith(passphrase, sealed)
 	if err != nil {
@@ -309,11 +319,13 @@ func (s *Store) ImportSealed(ctx context.Context, passphrase string, sealed []by
 		return nil, err
 	}
 	var out []Added
-	_, err = s.change(ctx, func(accounts []Account) ([]Account, error) {
+	aside, err := s.change(ctx, func(accounts []Account) ([]Account, error) {
 		out = nil
 		for _, a := range incoming {
 			added := Added{Account: a}
-			if slices.ContainsFunc(accounts, func(old Account) bool { return old.Name == a.Name && !same(old, a) }) {
+			if slices.ContainsFunc(accounts, func(old Account) bool { return same(old, a) }) {
+				added.Name = ""
+			} else if a.Name != "" {
 				added.Name = freeName(accounts, a.Name)
 			}
 			var err error
@@ -324,5 +336,11 @@ func (s *Store) ImportSealed(ctx context.Context, passphrase string, sealed []by
 		}
 		return accounts, nil
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		out[i].Aside = aside
+	}
+	return out, nil
 }

@@ -96,8 +96,14 @@ func note(name string, err error) string {
 	if errors.Is(err, fs.ErrNotExist) {
 		return name + " does not exist"
 	}
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err // it has the name too
+	}
 	return name + ": " + err.Error()
 }
+
+var errZCodeForm = errors.New("has another form than expected")
 
 // readJSON reads a file of the app. Errors never repeat what is in it.
 func readJSON(name string, out any) error {
@@ -106,12 +112,12 @@ func readJSON(name string, out any) error {
 		return err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxZCodeFile))
+	text, err := io.ReadAll(io.LimitReader(f, maxZCodeFile+1))
 	if err != nil {
 		return err
 	}
-	if json.Unmarshal(text, out) != nil {
-		return errors.New("has another form than expected")
+	if len(text) > maxZCodeFile || json.Unmarshal(text, out) != nil {
+		return errZCodeForm
 	}
 	return nil
 }
@@ -120,23 +126,43 @@ func readJSON(name string, out any) error {
 // plan's entry is its token.
 func (z ZCode) readConfig(name string, of func(string) *Account) error {
 	var config struct {
-		Provider map[string]struct {
-			Enabled *bool `json:"enabled"`
-			Options struct {
-				APIKey string `json:"apiKey"`
-			} `json:"options"`
-		} `json:"provider"`
+		// An entry that a person made may have any form, and is none of ours.
+		Provider map[string]json.RawMessage `json:"provider"`
 	}
 	if err := readJSON(name, &config); err != nil {
 		return err
 	}
+	var failures []string
+	parse := func(entry string) (key, jwt secret.Value) {
+		var e struct {
+			Options struct {
+				APIKey string `json:"apiKey"`
+			} `json:"options"`
+		}
+		text, there := config.Provider[entry]
+		if !there {
+			return key, jwt
+		}
+		if json.Unmarshal(text, &e) != nil {
+			failures = append(failures, entry+" "+errZCodeForm.Error())
+			return key, jwt
+		}
+		key, jwt, err := ParseKey(e.Options.APIKey, false)
+		if err != nil && !errors.Is(err, ErrNoKey) {
+			failures = append(failures, entry+": "+err.Error())
+		}
+		return key, jwt
+	}
 	for _, provider := range []string{"zai", "bigmodel"} {
-		if key, jwt, err := ParseKey(config.Provider["builtin:"+provider+"-coding-plan"].Options.APIKey, false); err == nil && jwt.Empty() {
+		if key, _ := parse("builtin:" + provider + "-coding-plan"); !key.Empty() {
 			of(provider).Key = key
 		}
-		if _, jwt, err := ParseKey(config.Provider["builtin:"+provider+"-start-plan"].Options.APIKey, true); err == nil && !jwt.Empty() {
+		if _, jwt := parse("builtin:" + provider + "-start-plan"); !jwt.Empty() {
 			of(provider).JWT = jwt
 		}
+	}
+	if len(failures) > 0 {
+		return errors.New(strings.Join(failures, "; "))
 	}
 	return nil
 }
@@ -158,9 +184,16 @@ func (z ZCode) readStored(name string, of func(string) *Account) error {
 			unreadable++
 			return secret.Value{}
 		}
-		return secret.New(plain)
+		token, jwt, err := ParseKey(plain, true) // what no header could hold is no token
+		if err != nil {
+			unreadable++
+		}
+		if token.Empty() {
+			return jwt
+		}
+		return token
 	}
-	active, _ := stored["oauth:active_provider"].(string)
+	active := get("oauth:active_provider").Reveal()
 	for _, provider := range []string{"zai", "bigmodel"} {
 		if access := get("oauth:" + provider + ":access_token"); !access.Empty() {
 			a := of(provider)
@@ -174,7 +207,7 @@ func (z ZCode) readStored(name string, of func(string) *Account) error {
 		a.JWT = get("zcodejwttoken")
 	}
 	if unreadable > 0 {
-		return fmt.Errorf("%d values are encrypted with a key that is not known here", unreadable)
+		return fmt.Errorf("tokens that cannot be read: %d; they may be encrypted with a key that is not known here", unreadable)
 	}
 	return nil
 }
@@ -203,7 +236,7 @@ func (z ZCode) decrypt(value string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	gcm, err := cipher.NewGCMWithNonceSize(block, max(len(raw[0]), 1))
+	gcm, err := cipher.NewGCMWithNonceSize(block, len(raw[0])) // an empty nonce is an error here, and would be a panic later
 	if err != nil {
 		return "", err
 	}

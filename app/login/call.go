@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
+	"unicode"
 )
 
 // caller makes a login's calls.
@@ -48,7 +48,7 @@ type envelope struct {
 
 // call sends a request of a step and reads the data of its answer into out. The
 // authorization header is sent as it is.
-func (c *caller) call(ctx context.Context, s Step, method, address, authorization string, body, out any) error {
+func (c *caller) call(ctx context.Context, s Step, method, address, authorization string, body map[string]string, out any) error {
 	var source io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -76,11 +76,12 @@ func (c *caller) call(ctx context.Context, s Step, method, address, authorizatio
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
 	if err != nil {
-		return &StepError{Step: s, Status: resp.StatusCode, Err: unreachable(ctx, err)}
+		return &StepError{Step: s, Err: unreachable(ctx, err)} // a part of an answer is none
 	}
-	data, err := open(s, resp.StatusCode, text)
-	if err != nil {
-		return err
+	data, failed := open(s, resp.StatusCode, text)
+	if failed != nil {
+		failed.Said = hide(failed.Said, authorization, body)
+		return failed
 	}
 	if err := json.Unmarshal(data, out); err != nil {
 		return &StepError{Step: s, Status: resp.StatusCode, Err: errors.New("the answer has another form than expected")}
@@ -91,8 +92,8 @@ func (c *caller) call(ctx context.Context, s Step, method, address, authorizatio
 // unreachable says in words why there was no answer, without the address, which may
 // hold what is nobody's business.
 func unreachable(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
+	if ctx.Err() != nil {
+		return stopped(ctx)
 	}
 	var at *url.Error
 	if errors.As(err, &at) {
@@ -113,24 +114,15 @@ func unreachable(ctx context.Context, err error) error {
 
 // open takes the envelope off an answer. Codes of success are 0 and 200, as numbers or
 // texts, or none at all.
-func open(s Step, status int, text []byte) (json.RawMessage, error) {
+func open(s Step, status int, text []byte) (json.RawMessage, *StepError) {
 	text = bytes.TrimSpace(text)
 	failed := &StepError{Step: s, Status: status}
 	if len(text) == 0 || text[0] != '{' && text[0] != '[' || !json.Valid(text) {
-		switch {
-		case len(text) == 0 && status == http.StatusUnauthorized:
-			failed.Said = "the token is not accepted"
-		case len(text) == 0:
-			failed.Said = "an empty answer"
-		case text[0] == '<':
-			failed.Said = "a web page instead of an answer; something on the way blocks the request"
-		default:
-			failed.Said = clip(string(text))
-		}
+		failed.Said, failed.Err = instead(status, text)
 		return nil, failed
 	}
 	if text[0] == '[' {
-		if status >= http.StatusBadRequest {
+		if status >= http.StatusMultipleChoices {
 			return nil, failed
 		}
 		return text, nil
@@ -140,8 +132,7 @@ func open(s Step, status int, text []byte) (json.RawMessage, error) {
 		failed.Err = errors.New("the answer has another form than expected")
 		return nil, failed
 	}
-	code := strings.Trim(string(e.Code), `"`)
-	if code != "" && code != "null" && code != "0" && code != "200" {
+	if code := bare(e.Code); code != "" && code != "0" && code != "200" {
 		failed.Code = code
 	}
 	failed.Said = e.words()
@@ -153,6 +144,49 @@ func open(s Step, status int, text []byte) (json.RawMessage, error) {
 		return e.Data, nil
 	}
 	return text, nil
+}
+
+// instead says what there is instead of a JSON answer: a server's words or our own. An
+// answer that should have been JSON, or that succeeded, may hold a token and is not
+// repeated.
+func instead(status int, text []byte) (said string, err error) {
+	switch {
+	case status >= http.StatusMultipleChoices && status < http.StatusBadRequest:
+		return "", errors.New("the server points elsewhere, which is not followed; see the addresses in the settings")
+	case len(text) == 0 && status == http.StatusUnauthorized:
+		return "the token is not accepted", nil
+	case len(text) == 0:
+		return "an empty answer", nil
+	case text[0] == '<':
+		return "a web page instead of an answer; something on the way blocks the request", nil
+	case text[0] == '{', text[0] == '[', status < http.StatusBadRequest:
+		return "", errors.New("the answer is cut off, too long, or no JSON")
+	}
+	return clip(string(text)), nil
+}
+
+// bare is a code without its quotes, "" for none, and "?" for what is no code.
+func bare(code json.RawMessage) string {
+	const longest = 40
+	text := strings.Trim(string(code), `"`)
+	switch {
+	case text == "null":
+		return ""
+	case strings.ContainsAny(text, "{["):
+		return "?"
+	}
+	return clip(text[:min(len(text), longest)])
+}
+
+// hide takes out of a server's words what was sent in confidence: some repeat it.
+func hide(said, authorization string, body map[string]string) string {
+	const shortest = 6 // what is shorter is found in any sentence
+	for _, sent := range []string{strings.TrimPrefix(authorization, "Bearer "), body["code"], body["state"], body["token"], body["refresh_token"]} {
+		if len(sent) >= shortest {
+			said = strings.ReplaceAll(said, sent, "…")
+		}
+	}
+	return said
 }
 
 // words are what the server says about its answer.
@@ -167,30 +201,25 @@ func (e envelope) words() string {
 	if said == "" && json.Unmarshal(e.Error, &nested) == nil {
 		said = nested.Message
 	}
-	if said == "" && len(e.Error) > 0 && e.Error[0] == '"' {
-		said = strings.Trim(string(e.Error), `"`)
+	var alone string
+	if said == "" && json.Unmarshal(e.Error, &alone) == nil {
+		said = alone
 	}
 	return clip(said)
 }
 
-// clip shortens a server's words to a sentence.
+// clip shortens a server's words to a sentence that a terminal can be shown.
 func clip(said string) string {
 	const longest = 300
 	said = strings.ToValidUTF8(strings.Join(strings.Fields(said), " "), "")
+	said = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, said)
 	if len(said) > longest {
 		return strings.ToValidUTF8(said[:longest], "") + "…"
 	}
 	return said
-}
-
-// wait pauses, and reports false if ctx ended meanwhile.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

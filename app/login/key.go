@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"glmtray/proxy/secret"
@@ -35,12 +36,17 @@ func (c *caller) resolveKey(ctx context.Context, access secret.Value) (key secre
 	if err := c.call(ctx, StepCustomer, http.MethodGet, c.BusinessBase+"/api/biz/customer/getCustomerInfo", authorization, nil, &customer); err != nil {
 		return secret.Value{}, false, err
 	}
-	organization, ok := choose(append(customer.Organizations, customer.Orgs...), defaultOrganization)
-	project, okToo := choose(organization.Projects, defaultProject)
+	// An organisation without a project has no place for a key.
+	homes := slices.DeleteFunc(append(customer.Organizations, customer.Orgs...), func(o unit) bool {
+		return o.organizationID() == "" || !slices.ContainsFunc(o.Projects, func(p unit) bool { return p.projectID() != "" })
+	})
+	organization, ok := choose(homes, unit.organizationID, defaultOrganization)
+	project, okToo := choose(organization.Projects, unit.projectID, defaultProject)
 	if !ok || !okToo {
 		return secret.Value{}, false, &StepError{Step: StepCustomer, Err: errors.New("the account has no organisation with a project; open the provider's dashboard once")}
 	}
-	keys := c.BusinessBase + "/api/biz/v1/organization/" + url.PathEscape(organization.id()) + "/projects/" + url.PathEscape(project.id()) + "/api_keys"
+	keys := c.BusinessBase + "/api/biz/v1/organization/" + url.PathEscape(string(organization.organizationID())) +
+		"/projects/" + url.PathEscape(string(project.projectID())) + "/api_keys"
 	id, made, err := c.findKey(ctx, keys, authorization)
 	if err != nil {
 		return secret.Value{}, made, err
@@ -87,39 +93,58 @@ func (c *caller) authorization(ctx context.Context, access secret.Value) (string
 
 // unit is an organisation or a project. Their names were seen in several spellings.
 type unit struct {
-	OrganizationID string `json:"organizationId"`
-	ProjectID      string `json:"projectId"`
-	OrgID          string `json:"orgId"`
-	ID             string `json:"id"`
-	OrgName        string `json:"organizationName"`
-	ProjectName    string `json:"projectName"`
-	Name           string `json:"name"`
+	OrganizationID label  `json:"organizationId"`
+	ProjectID      label  `json:"projectId"`
+	OrgID          label  `json:"orgId"`
+	ID             label  `json:"id"`
+	OrgName        label  `json:"organizationName"`
+	ProjectName    label  `json:"projectName"`
+	Name           label  `json:"name"`
 	IsDefault      bool   `json:"isDefault"`
 	Projects       []unit `json:"projects"`
 }
 
-func (u unit) id() string { return first(u.ProjectID, u.OrganizationID, u.OrgID, u.ID) }
+func (u unit) organizationID() label { return first(u.OrganizationID, u.OrgID, u.ID) }
 
-func (u unit) name() string { return first(u.ProjectName, u.OrgName, u.Name) }
+// projectID leaves the organisation's out, which a project may name too.
+func (u unit) projectID() label { return first(u.ProjectID, u.ID) }
 
-func first(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
+// label is a name or an id, which some servers write as a number.
+type label string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *label) UnmarshalJSON(text []byte) error {
+	if len(text) > 0 && text[0] != '"' {
+		var n json.Number
+		err := json.Unmarshal(text, &n) // null is ""
+		*l = label(n)
+		return err
+	}
+	return json.Unmarshal(text, (*string)(l))
+}
+
+// first returns the first that is not empty.
+func first(labels ...label) label {
+	for _, l := range labels {
+		if l != "" {
+			return l
 		}
 	}
 	return ""
 }
 
-// choose returns the default one, by its name or its mark, else the first.
-func choose(units []unit, name string) (unit, bool) {
+// choose returns the default one of those with an id, by its name or its mark, else the
+// first.
+func choose(units []unit, id func(unit) label, name string) (unit, bool) {
 	for _, is := range []func(unit) bool{
-		func(u unit) bool { return strings.Contains(u.name(), name) },
+		func(u unit) bool {
+			return slices.ContainsFunc([]label{u.Name, u.ProjectName, u.OrgName}, func(l label) bool { return strings.Contains(string(l), name) })
+		},
 		func(u unit) bool { return u.IsDefault },
 		func(unit) bool { return true },
 	} {
 		for _, u := range units {
-			if u.id() != "" && is(u) {
+			if id(u) != "" && is(u) {
 				return u, true
 			}
 		}

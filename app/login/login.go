@@ -209,35 +209,72 @@ func Run(ctx context.Context, e Endpoints, o Options) (Result, error) {
 	}
 	if result.KeyError == nil {
 		result.Proof, result.Level, err = c.prove(ctx, result.Key)
+		if err != nil && (ctx.Err() != nil || tokens.JWT.Empty()) {
+			return Result{}, err
+		}
+		if err != nil { // the token serves the start plan all the same
+			result.Key, result.KeyError = secret.Value{}, err
+		}
 	}
-	return result, err
+	return result, nil
 }
 
 // browse has the person allow the login, and returns the tokens.
 func (c *caller) browse(ctx context.Context) (Tokens, error) {
+	back, err := c.allowed(ctx)
+	if err != nil || back.code == "" {
+		return back.tokens, err
+	}
+	return c.exchange(ctx, back.code, back.redirect) // the person's time is not counted here
+}
+
+// outcome is what a login in the browser led to: tokens, or a code to be exchanged.
+type outcome struct {
+	tokens   Tokens
+	code     string
+	redirect redirect
+}
+
+// allowed waits for the person.
+func (c *caller) allowed(ctx context.Context) (outcome, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.options.Patience, ErrExpired)
 	defer cancel()
-	var tokens Tokens
-	var err error
 	switch flow := c.options.Flow; flow {
 	case Poll, Auto, "":
-		var begun bool
-		tokens, begun, err = c.poll(ctx)
+		back, begun, err := c.poll(ctx)
 		if !begun && flow != Poll && ctx.Err() == nil {
 			return c.redirected(ctx, true)
 		}
+		return back, err
 	default:
 		return c.redirected(ctx, flow == Loopback)
 	}
-	return tokens, err
 }
 
-// ended is the error of a login that ctx ended.
-func ended(ctx context.Context) error {
-	if cause := context.Cause(ctx); errors.Is(cause, ErrExpired) {
-		return &StepError{Step: StepBrowser, Err: ErrExpired}
+// stopped is why ctx has ended. Of causes only our own counts: callers look for ctx's
+// errors.
+func stopped(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), ErrExpired) {
+		return ErrExpired
 	}
 	return ctx.Err()
+}
+
+// ended is the error of a login that ctx ended. last is why the provider could not be
+// asked whether the person had allowed it; nil if it could.
+func ended(ctx context.Context, last *StepError) error {
+	err := stopped(ctx)
+	if !errors.Is(err, ErrExpired) {
+		return err
+	}
+	failed := &StepError{Step: StepBrowser, Err: err}
+	if last != nil {
+		failed.Status, failed.Code, failed.Said = last.Status, last.Code, last.Said
+		if last.Err != nil {
+			failed.Err = fmt.Errorf("%w; %w", last.Err, err)
+		}
+	}
+	return failed
 }
 
 // randomHex returns random bytes as hexadecimal digits.

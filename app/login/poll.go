@@ -24,8 +24,8 @@ type tokenReply struct {
 	ZAI      providerTokens `json:"zai"`
 	Bigmodel providerTokens `json:"bigmodel"`
 	User     struct {
-		UserID string `json:"user_id"`
-		ID     string `json:"id"`
+		UserID label  `json:"user_id"`
+		ID     label  `json:"id"`
 		Name   string `json:"name"`
 		Email  string `json:"email"`
 	} `json:"user"`
@@ -41,10 +41,7 @@ func (r tokenReply) tokens() Tokens {
 	if p.Access == "" {
 		p = r.Bigmodel
 	}
-	t := Tokens{Access: secret.New(p.Access), Refresh: secret.New(p.Refresh), JWT: secret.New(r.Token), UserID: r.User.UserID, Name: r.User.Name}
-	if t.UserID == "" {
-		t.UserID = r.User.ID
-	}
+	t := Tokens{Access: secret.New(p.Access), Refresh: secret.New(p.Refresh), JWT: secret.New(r.Token), UserID: string(first(r.User.UserID, r.User.ID)), Name: r.User.Name}
 	if t.Name == "" {
 		t.Name = r.User.Email
 	}
@@ -53,10 +50,10 @@ func (r tokenReply) tokens() Tokens {
 
 // poll asks the provider until the person has allowed the login. begun is false if there
 // is no poll flow.
-func (c *caller) poll(ctx context.Context) (tokens Tokens, begun bool, err error) {
+func (c *caller) poll(ctx context.Context) (back outcome, begun bool, err error) {
 	c.begin(StepStart)
 	if c.PollBase == "" {
-		return Tokens{}, false, &StepError{Step: StepStart, Err: errors.New("the provider has no poll flow")}
+		return outcome{}, false, &StepError{Step: StepStart, Err: errors.New("the provider has no poll flow")}
 	}
 	bearer := "Bearer " + randomHex(stateBytes)
 	var flow struct {
@@ -68,32 +65,36 @@ func (c *caller) poll(ctx context.Context) (tokens Tokens, begun bool, err error
 	if err != nil {
 		var failed *StepError
 		unreachable := errors.As(err, &failed) && failed.Status == 0
-		return Tokens{}, unreachable, err
+		return outcome{}, unreachable, err
 	}
 	page, err := url.Parse(flow.AuthorizeURL)
 	if err != nil || page.Scheme != "https" && page.Scheme != "http" || flow.ID == "" {
-		return Tokens{}, false, &StepError{Step: StepStart, Err: errors.New("the answer has another form than expected")}
+		return outcome{}, false, &StepError{Step: StepStart, Err: errors.New("the answer has another form than expected")}
 	}
 	c.begin(StepBrowser)
 	c.options.Open(flow.AuthorizeURL)
 	interval := min(max(time.Duration(flow.Interval*float64(time.Second)), shortestPoll), longestPoll)
 	asked := page.Query()
-	tokens, err = c.follow(ctx, c.PollBase+"/poll/"+url.PathEscape(flow.ID), bearer, interval, redirect{asked.Get("redirect_uri"), asked.Get("state")})
-	return tokens, true, err
+	back, err = c.follow(ctx, c.PollBase+"/poll/"+url.PathEscape(flow.ID), bearer, interval, redirect{asked.Get("redirect_uri"), asked.Get("state")})
+	return back, true, err
 }
 
 // follow polls until there is an answer; what is pasted meanwhile is taken too.
-func (c *caller) follow(ctx context.Context, address, bearer string, interval time.Duration, r redirect) (Tokens, error) {
+func (c *caller) follow(ctx context.Context, address, bearer string, interval time.Duration, r redirect) (outcome, error) {
+	var last *StepError // why the latest poll led to nothing
+	pasted := c.options.Pasted
 	for {
 		timer := time.NewTimer(interval)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return Tokens{}, ended(ctx)
-		case pasted := <-c.options.Pasted:
+			return outcome{}, ended(ctx, last)
+		case p, more := <-pasted:
 			timer.Stop()
-			if code, ok := r.take(pasted); ok {
-				return c.exchange(ctx, code, r)
+			if !more {
+				pasted = nil
+			} else if code, ok := r.take(p); ok {
+				return outcome{code: code, redirect: r}, nil
 			}
 			continue
 		case <-timer.C:
@@ -102,22 +103,25 @@ func (c *caller) follow(ctx context.Context, address, bearer string, interval ti
 		err := c.call(ctx, StepBrowser, http.MethodGet, address, bearer, nil, &reply)
 		var failed *StepError
 		switch {
-		case ctx.Err() != nil:
-			return Tokens{}, ended(ctx)
+		case ctx.Err() != nil && (err != nil || reply.Status != "ready"):
+			return outcome{}, ended(ctx, last)
 		case errors.As(err, &failed) && (failed.Status == http.StatusTooManyRequests || failed.Status == 0 || failed.Status >= http.StatusBadGateway):
-			interval = min(interval*2, longestPoll) // it may come back
+			last, interval = failed, min(interval*2, longestPoll) // it may come back
+			continue
 		case err != nil:
-			return Tokens{}, err
+			return outcome{}, err
 		case reply.Status == "failed":
-			return Tokens{}, &StepError{Step: StepBrowser, Err: ErrDenied}
+			return outcome{}, &StepError{Step: StepBrowser, Err: ErrDenied}
 		case reply.Status == "ready":
-			return c.checked(reply)
+			tokens, err := checked(reply)
+			return outcome{tokens: tokens}, err
 		}
+		last = nil
 	}
 }
 
 // checked refuses an answer without tokens.
-func (c *caller) checked(reply tokenReply) (Tokens, error) {
+func checked(reply tokenReply) (Tokens, error) {
 	t := reply.tokens()
 	if t.Access.Empty() && t.JWT.Empty() {
 		return Tokens{}, &StepError{Step: StepToken, Err: errors.New("there are no tokens in the answer")}

@@ -29,9 +29,11 @@ const testModel = "glm-4.5-air"
 
 // Codes of docs.z.ai, "Error codes".
 var (
-	noPlanCodes = []string{"1113", "1309"}
+	noPlanCodes = []string{"1113", "1309", "1314"}
 	quotaCodes  = []string{"1302", "1303", "1304", "1305", "1308", "1310", "1312", "1313", "1316", "1317", "1318", "1319", "1320", "1321"}
 	modelCodes  = []string{"1211", "1212", "1220", "1311"}
+	// The envelope of the platform around the models has HTTP's code, and comes with HTTP 200.
+	refusalCodes = []string{"401", "1000", "1001", "1002", "1003", "1004", "1110", "1111", "1112", "1120", "1121"}
 )
 
 // Prove tries a key with a request of one token, and looks up its plan. The error says
@@ -83,12 +85,21 @@ func (c *caller) try(ctx context.Context, key secret.Value) (Proof, error) {
 		return UsedUp, nil
 	case slices.Contains(modelCodes, code):
 		return Works, nil // it is the model that is refused, not the key
-	case resp.StatusCode == http.StatusUnauthorized, len(code) == 4 && strings.HasPrefix(code, "100"), strings.HasPrefix(code, "111"), strings.HasPrefix(code, "112"):
-		return Unproved, &StepError{Step: StepTest, Status: resp.StatusCode, Code: code, Said: said}
-	case resp.StatusCode == http.StatusOK && code == "":
+	case resp.StatusCode == http.StatusUnauthorized, slices.Contains(refusalCodes, code):
+		return Unproved, &StepError{Step: StepTest, Status: resp.StatusCode, Code: code, Said: hide(said, key.Reveal(), nil)}
+	case resp.StatusCode == http.StatusOK && isMessage(text):
 		return Works, nil
 	}
 	return Unproved, nil
+}
+
+// isMessage reports whether a text is a message of a model: pages of whatever stands on
+// the way come with HTTP 200 too.
+func isMessage(text []byte) bool {
+	var message struct {
+		Type string `json:"type"`
+	}
+	return json.Unmarshal(text, &message) == nil && message.Type == "message"
 }
 
 // messagesURL is the address of the Messages endpoint under a base, as people write it.
@@ -107,10 +118,10 @@ func failureIn(text []byte) (code, said string) {
 	if json.Unmarshal(text, &e) != nil {
 		return "", ""
 	}
-	if json.Unmarshal(e.Error, &nested) == nil && nested.Message != "" {
-		return strings.Trim(string(nested.Code), `"`), clip(nested.Message)
+	if json.Unmarshal(e.Error, &nested) == nil && (nested.Message != "" || bare(nested.Code) != "") {
+		return bare(nested.Code), clip(nested.Message)
 	}
-	return strings.Trim(string(e.Code), `"`), e.words()
+	return bare(e.Code), e.words()
 }
 
 // level looks up the plan's name; "" if it cannot be had.

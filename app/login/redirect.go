@@ -10,11 +10,15 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // registered are the addresses that the providers have on record for ZCode's desktop
 // program. No browser opens them here; the person pastes them.
 var registered = map[string]string{"zai": "zcode://zai-auth/callback", "bigmodel": "zcode://oauth/callback"}
+
+// longestPaste bounds what a person pastes, and a code, in bytes.
+const longestPaste = 8 << 10
 
 // redirect is what a code must come back with.
 type redirect struct {
@@ -24,7 +28,7 @@ type redirect struct {
 
 // redirected has the browser redirected: to a port of this machine, or to the registered
 // address, of which the person pastes what it was called with.
-func (c *caller) redirected(ctx context.Context, loopback bool) (Tokens, error) {
+func (c *caller) redirected(ctx context.Context, loopback bool) (outcome, error) {
 	r := redirect{registered[c.Provider], randomHex(stateBytes)}
 	if r.uri == "" {
 		r.uri = registered["zai"]
@@ -33,7 +37,7 @@ func (c *caller) redirected(ctx context.Context, loopback bool) (Tokens, error) 
 	if loopback {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
-			return Tokens{}, &StepError{Step: StepStart, Err: fmt.Errorf("no port could be opened for the answer of the browser: %w", err)}
+			return outcome{}, &StepError{Step: StepStart, Err: fmt.Errorf("no port could be opened for the answer of the browser: %w", err)}
 		}
 		path := "/oauth/callback/" + c.Provider
 		r.uri = "http://" + listener.Addr().String() + path
@@ -45,27 +49,29 @@ func (c *caller) redirected(ctx context.Context, loopback bool) (Tokens, error) 
 			const soon = time.Second
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), soon)
 			defer cancel()
-			_ = server.Shutdown(end)
+			if server.Shutdown(end) != nil {
+				_ = server.Close() // browsers open connections that they do not use
+			}
 		}()
 	}
 	page, err := c.authorizeURL(r)
 	if err != nil {
-		return Tokens{}, &StepError{Step: StepStart, Err: err}
+		return outcome{}, &StepError{Step: StepStart, Err: err}
 	}
 	c.begin(StepBrowser)
 	c.options.Open(page)
+	pasted := c.options.Pasted
 	for {
 		select {
 		case <-ctx.Done():
-			return Tokens{}, ended(ctx)
+			return outcome{}, ended(ctx, nil)
 		case a := <-answers:
-			if a.err != nil {
-				return Tokens{}, a.err
-			}
-			return c.exchange(ctx, a.code, r)
-		case pasted := <-c.options.Pasted:
-			if code, ok := r.take(pasted); ok {
-				return c.exchange(ctx, code, r)
+			return outcome{code: a.code, redirect: r}, a.err
+		case p, more := <-pasted:
+			if !more {
+				pasted = nil
+			} else if code, ok := r.take(p); ok {
+				return outcome{code: code, redirect: r}, nil
 			}
 		}
 	}
@@ -138,6 +144,10 @@ func (c *caller) page(err error) []byte {
 // read finds the code in what the browser came back with. Bigmodel calls it authCode;
 // where both are there, that is the one.
 func (r redirect) read(q url.Values, mustHaveState bool) (string, error) {
+	code := first(label(q.Get("authCode")), label(q.Get("code")))
+	if code == "" && !q.Has("state") && !q.Has("error") {
+		return "", ErrNoCode
+	}
 	state := q.Get("state")
 	if r.state != "" && (state != "" || mustHaveState) && subtle.ConstantTimeCompare([]byte(state), []byte(r.state)) != 1 {
 		return "", ErrState
@@ -149,12 +159,16 @@ func (r redirect) read(q url.Values, mustHaveState bool) (string, error) {
 		}
 		return "", failed
 	}
-	for _, name := range []string{"authCode", "code"} {
-		if code := q.Get(name); code != "" {
-			return code, nil
-		}
+	if !plausible(string(code)) {
+		return "", ErrNoCode
 	}
-	return "", ErrNoCode
+	return string(code), nil
+}
+
+// plausible reports whether a text can be a code: RFC 6749, appendix A.11, has visible
+// characters and spaces in it, and no code was seen to have spaces.
+func plausible(code string) bool {
+	return code != "" && len(code) <= longestPaste && !strings.ContainsFunc(code, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // take reads a pasted text, and tells whoever pasted it whether it is of use.
@@ -168,9 +182,8 @@ func (r redirect) take(p PastedText) (code string, ok bool) {
 
 // parse reads an address, its query alone, or a bare code.
 func (r redirect) parse(text string) (string, error) {
-	const longest = 8 << 10
-	text = strings.Trim(strings.TrimSpace(text), `"'`+"`<>")
-	if text == "" || len(text) > longest {
+	text = strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("\"'`“”‘’<>\ufeff", r) })
+	if text == "" || len(text) > longestPaste {
 		return "", ErrNoCode
 	}
 	if _, query, ok := strings.Cut(text, "?"); ok {
@@ -184,7 +197,7 @@ func (r redirect) parse(text string) (string, error) {
 	if values, err := url.ParseQuery(text); err == nil && (values.Has("code") || values.Has("authCode") || values.Has("error")) {
 		return r.read(values, false)
 	}
-	if strings.ContainsAny(text, " \t\n/:=&") {
+	if strings.ContainsAny(text, "/:=&") || !plausible(text) {
 		return "", ErrNoCode
 	}
 	return text, nil
@@ -200,5 +213,5 @@ func (c *caller) exchange(ctx context.Context, code string, r redirect) (Tokens,
 	if err != nil {
 		return Tokens{}, err
 	}
-	return c.checked(reply)
+	return checked(reply)
 }

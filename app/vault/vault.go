@@ -78,7 +78,7 @@ type Vault struct {
 
 // ErrLocked says that the keyring, which has the vault's key, is locked, does not answer
 // in time, or cannot be reached.
-var ErrLocked = errors.New("the keyring that holds the key of the vault is locked or does not answer; unlock it and try again")
+var ErrLocked = errors.New("the key of the vault cannot be had: the keyring is locked, does not answer or is not there; unlock it, or set GLMTRAY_VAULT_KEY if the key was given there")
 
 // UnreadableError is a vault that cannot be read although all places of its key were
 // looked at.
