@@ -29,6 +29,7 @@ func (a *App) build(s settings.Settings) (*proxy.Server, error) {
 	return proxy.New(proxy.Config{
 		Upstream:   u,
 		Person:     person,
+		Naming:     a.naming(s, u),
 		Credential: c.choose,
 		ProxyKey:   s.Auth.ProxyAPIKey,
 		Transport:  a.transport,
@@ -46,13 +47,17 @@ func (a *App) build(s settings.Settings) (*proxy.Server, error) {
 
 // upstream makes the upstream that the settings choose.
 func (a *App) upstream(s settings.Settings) (upstream.Upstream, error) {
-	bases := upstream.Bases{Anthropic: s.Active().AnthropicBase, OpenAI: s.Active().OpenAIBase, Start: s.StartPlan.Base}
+	p := s.Active()
+	bases := upstream.Bases{
+		Anthropic: p.AnthropicBase, OpenAI: p.OpenAIBase, Start: s.StartPlan.Base,
+		ChatVia: upstream.Dialect(p.ChatVia), MessagesVia: upstream.Dialect(p.MessagesVia),
+	}
 	if s.Provider == settings.ProviderDemo {
 		base, err := a.demo()
 		if err != nil {
 			return upstream.Upstream{}, err
 		}
-		bases = upstream.Bases{Anthropic: base + "/api/anthropic", OpenAI: base + "/api/coding/paas/v4", Start: demoStartPlan(s.StartPlan, base).Base}
+		bases.Anthropic, bases.OpenAI, bases.Start = base+"/api/anthropic", base+"/api/coding/paas/v4", demoStartPlan(s.StartPlan, base).Base
 	}
 	u, ok := upstream.Lookup(s.Provider, s.Plan, bases)
 	if !ok {
@@ -72,6 +77,19 @@ func (a *App) upstream(s settings.Settings) (upstream.Upstream, error) {
 		Platform: upstream.ThisPlatform(), Session: a.session,
 	}
 	return u, nil
+}
+
+// naming says which model a request goes to. The names of other makers' models mean
+// something only to Zhipu's endpoints; elsewhere they may be what they say.
+func (a *App) naming(s settings.Settings, u upstream.Upstream) upstream.Naming {
+	m := s.Models
+	n := upstream.Naming{
+		Text: m.Text, Vision: m.Vision, Aliases: upstream.ParseAliases(m.Aliases), Models: a.models, Capitals: u.Trace == upstream.TraceRequest,
+	}
+	if u.GLM {
+		n.Families = upstream.Families{Opus: m.Opus, Sonnet: m.Sonnet, Haiku: m.Haiku, GPT: m.GPT}
+	}
+	return n
 }
 
 // demo returns the address of the built-in upstream, and starts it if it does not

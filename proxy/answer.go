@@ -148,7 +148,7 @@ func (s *Server) refused(x *exchange, resp *http.Response) *llm.Error {
 	if failure == nil {
 		failure = &llm.Error{Message: "a redirect instead of an answer; something on the way blocks the request"}
 	}
-	if failure.Code == "" && resp.Header.Get(upstream.CaptchaHeader) != "" {
+	if failure.Code != upstream.CodeBlocked && resp.Header.Get(upstream.CaptchaHeader) != "" {
 		failure.Code = upstream.CodeCaptcha // the edge in front of the gateway asks so
 	}
 	s.Upstream.Explain(failure, time.Now())

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"glmtray/proxy/llm"
@@ -50,6 +51,9 @@ func (s *Server) send(x *exchange, out *outgoing) (*answer, *llm.Error) {
 				pause, again = delays.Next(err.RetryAfter)
 			}
 			if !again {
+				if out.back > 0 {
+					err.RetryAfter = out.back
+				}
 				return nil, err
 			}
 		}
@@ -77,14 +81,19 @@ func (s *Server) send(x *exchange, out *outgoing) (*answer, *llm.Error) {
 // there is a person, at the endpoint's other path, with another account. It reports
 // whether there is something new to try; final is an error that ends the exchange.
 func (s *Server) change(x *exchange, out *outgoing, err *llm.Error) (changed bool, final *llm.Error) {
-	out.proof = nil
+	proved := out.proved
+	out.proof, out.proved, out.back = nil, false, 0
 	switch {
 	case err.Code == upstream.CodeCaptcha && s.Person != nil:
-		if _, more := s.Person.Limits(); out.proofs > more {
+		// Only a request that came with a proof says something about it.
+		if proved {
+			out.refused++
+		}
+		if _, more := s.Person.Limits(); out.refused > more {
 			return false, err
 		}
 		return true, s.prove(x, out)
-	case err.Status == http.StatusNotFound && err.Code == "" && !out.switched:
+	case err.Status == http.StatusNotFound && (err.Code == "" || err.Code == "404") && !out.switched:
 		other, ok := s.Upstream.Other(out.endpoint)
 		if !ok {
 			return false, nil
@@ -97,18 +106,26 @@ func (s *Server) change(x *exchange, out *outgoing, err *llm.Error) (changed boo
 	return false, nil
 }
 
-// another takes another account for a request. When all of several have failed in the
-// same way, the pool knows best when the first is back.
+// another takes another account for a request. When none of several is left, the pool
+// knows best when the first is back.
 func (s *Server) another(x *exchange, out *outgoing, err *llm.Error) (changed bool, final *llm.Error) {
-	out.tried = append(out.tried, out.lease.ID)
-	lease, nobody := s.Credential(x.ctx, Ask{
-		Client: s.clientKey(out.client), Conversation: func() string { return conversationOf(out.client, out.in) }, Tried: out.tried,
-	})
+	if !slices.Contains(out.tried, out.lease.ID) {
+		out.tried = append(out.tried, out.lease.ID)
+	}
+	ask := out.ask
+	ask.Tried = out.tried
+	lease, nobody := s.Credential(x.ctx, ask)
 	switch {
+	case nobody == nil && slices.Contains(out.tried, lease.ID):
+		return false, nil
 	case nobody == nil:
 		out.lease = lease
 		return true, s.address(x, out)
-	case len(out.tried) > 1 && nobody.Kind == err.Kind && nobody.RetryAfter > 0 && !s.Upstream.Retryable(err):
+	case nobody.RetryAfter == 0 || !upstream.TakesOut(err):
+		return false, nil
+	case s.Upstream.Retryable(err):
+		out.back = nobody.RetryAfter
+	case len(out.tried) > 1:
 		nobody.Message = s.Upstream.Name + ": " + nobody.Message
 		return false, nobody
 	}
@@ -124,8 +141,7 @@ func (s *Server) prove(x *exchange, out *outgoing) *llm.Error {
 	if x.ctx.Err() != nil {
 		return s.gone(x)
 	}
-	out.proof = proof
-	out.proofs++
+	out.proof, out.proved = proof, true
 	return err
 }
 

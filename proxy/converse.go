@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"glmtray/proxy/llm"
 	"glmtray/proxy/rawjson"
@@ -46,19 +48,25 @@ func (s *Server) turn(x *exchange, w http.ResponseWriter, r *http.Request) *llm.
 type outgoing struct {
 	client   *http.Request
 	in       *incoming
-	received *bodyBuffer // what the client sent
-	// arranged says that in has been made ready to be translated.
+	received *bodyBuffer    // what the client sent
+	model    rawjson.String // that is asked instead of the client's; nil: the client's
+	ask      Ask
+	// arranged says that in has been made ready to be translated, and warned how many
+	// warnings there were then, before any of an upstream's dialect.
 	arranged bool
+	warned   int
 
 	endpoint upstream.Endpoint
 	lease    upstream.Lease
 	header   http.Header
 	body     *payload
 
-	tried    []string    // accounts that have failed
-	switched bool        // the other endpoint has been tried
-	proof    http.Header // that there is a person; for one request
-	proofs   int
+	tried    []string      // accounts that have failed
+	back     time.Duration // until another account is back, if the last error says nothing better
+	switched bool          // the other endpoint has been tried
+	proof    http.Header   // that there is a person; for one request
+	proved   bool          // the last attempt had one
+	refused  int           // proofs that were not accepted
 }
 
 // prepare does everything that can fail before something is sent.
@@ -73,15 +81,23 @@ func (s *Server) prepare(x *exchange, w http.ResponseWriter, r *http.Request) (*
 		return nil, err
 	}
 	x.understood(in)
-	out := &outgoing{client: r, in: in, received: body, endpoint: s.Upstream.Endpoint(x.client.name)}
-	out.lease, err = s.Credential(x.ctx, Ask{Client: s.clientKey(r), Conversation: func() string { return conversationOf(r, in) }})
+	model, err := s.choose(x, in)
+	if err != nil {
+		return nil, err
+	}
+	if model != nil {
+		in.Model = model
+	}
+	out := &outgoing{client: r, in: in, received: body, model: model, endpoint: s.Upstream.Endpoint(x.client.name)}
+	// The conversation is worked out once: arranging its turns changes how it begins.
+	out.ask = Ask{Client: s.clientKey(r), Conversation: sync.OnceValue(func() string { return conversationOf(r, in) })}
+	out.lease, err = s.Credential(x.ctx, out.ask)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.address(x, out); err != nil {
 		return nil, err
 	}
-	x.announce()
 	x.report()
 	return out, nil
 }
@@ -94,7 +110,8 @@ func (s *Server) address(x *exchange, out *outgoing) (err *llm.Error) {
 	if out.lease.User != "" {
 		target.User = rawjson.Quote(out.lease.User)
 	}
-	if same {
+	if target.Model = out.model; same {
+		x.Dropped = nil
 		out.body = newPayload(out.received, out.in.edits(target))
 	} else if out.body, err = s.translated(x, out, target); err != nil {
 		return err
@@ -107,6 +124,7 @@ func (s *Server) address(x *exchange, out *outgoing) (err *llm.Error) {
 	out.endpoint.Authorize(out.header, out.lease.Credential)
 	x.asked = acceptable(out.client, x.Stream || !same)
 	out.header.Set("Accept-Encoding", strings.Join(x.asked, ", "))
+	x.announce()
 	return nil
 }
 
@@ -116,8 +134,9 @@ func (s *Server) translated(x *exchange, o *outgoing, target llm.Target) (*paylo
 	if !o.arranged {
 		in.Arrange()
 		x.names = in.SafeNames()
-		o.arranged = true
+		o.arranged, o.warned = true, len(in.Warnings)
 	}
+	in.Warnings = in.Warnings[:o.warned]
 	const room = 1 << 10
 	size := len(o.received.bytes)
 	out := newBodyBuffer(size + size/8 + room)
@@ -187,7 +206,8 @@ func conversationOf(r *http.Request, in *incoming) string {
 			}
 		}
 	}
-	write(in.System)
+	// Some clients put in system messages later, which are all of them here.
+	write(in.System[:min(len(in.System), 1)])
 	if len(in.Messages) > 0 {
 		write(in.Messages[0].Blocks)
 	}

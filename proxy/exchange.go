@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"glmtray/proxy/llm"
+	"glmtray/proxy/rawjson"
 	"glmtray/proxy/upstream"
 )
 
@@ -26,8 +27,10 @@ type Exchange struct {
 	UserAgent    string
 	Upstream     string // the provider's name
 	Account      string // whose credential went upstream; empty: one of no account
-	Model        string
-	Stream       bool
+	Model        string // that the client asked for
+	// UpstreamModel is the one that was asked, if that is another.
+	UpstreamModel string
+	Stream        bool
 	// Native says that the answer passed through as it was.
 	Native bool
 	Status int
@@ -55,6 +58,8 @@ type exchange struct {
 	client   *dialect
 	delivery *delivery
 	reply    replyOptions
+	// rename is the model's name for the client, where a native answer has another.
+	rename rawjson.String
 	// estimate guesses the prompt's tokens, for a Messages client whose upstream
 	// does not tell them at the start; nil once that is over.
 	estimate func() int
@@ -154,6 +159,9 @@ func (s *Server) end(x *exchange) {
 		slog.String("lane", x.lane()), slog.Int("in", x.Usage.Input), slog.Int("cached", x.Usage.CacheRead), slog.Int("out", x.Usage.Output),
 		slog.Duration("first_byte", x.FirstByte.Round(time.Millisecond)), slog.Duration("took", x.Duration.Round(time.Millisecond)),
 		slog.Int("retries", x.Retries),
+	}
+	if x.UpstreamModel != "" {
+		attrs = append(attrs, slog.String("upstream_model", x.UpstreamModel))
 	}
 	if x.Account != "" {
 		attrs = append(attrs, slog.String("account", x.Account))

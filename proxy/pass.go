@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"glmtray/proxy/rawjson"
 )
 
 // passedHeaders are what a native answer keeps of the upstream's header: what
@@ -29,6 +31,9 @@ func passHeaders(to, from http.Header, contentType string) {
 // compressed if it came so and the client takes that.
 func (s *Server) passBatch(x *exchange, a *answer) {
 	body := a.body
+	if x.rename != nil {
+		body, a.packed = rawjson.Splice(nil, body, modelEdit(body, false, x.rename)), nil
+	}
 	x.delivery.header(func(h http.Header) {
 		passHeaders(h, a.resp.Header, "application/json")
 		h.Set("Vary", "Accept-Encoding")

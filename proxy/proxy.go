@@ -55,6 +55,8 @@ type Config struct {
 	// ProxyKey must come with every request; without one only this machine's
 	// requests are served.
 	ProxyKey secret.Value
+	// Naming says which model a request goes to.
+	Naming upstream.Naming
 	// Transport carries requests upstream.
 	Transport http.RoundTripper
 	Retry     upstream.Retry

@@ -84,6 +84,9 @@ func (r *relayer) settleEstimate() {
 // frame takes one frame of the upstream.
 func (r *relayer) frame(f sse.Frame) {
 	if r.native {
+		if r.x.rename != nil {
+			f = renamed(f, r.x.client.name, r.x.rename)
+		}
 		if out, done := r.x.client.rewrite(r.out, f, r.x); done {
 			r.out = out
 		} else {

@@ -24,6 +24,7 @@ func (x *exchange) announce() {
 	x.delivery.header(func(h http.Header) {
 		identify(h, x.ID)
 		h.Set(laneHeader, x.lane())
+		h.Del(droppedHeader) // of a lane that was left
 		if len(x.Dropped) > 0 {
 			const most = 1 << 10
 			names := fieldsOf(x.Dropped)

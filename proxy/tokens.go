@@ -29,7 +29,7 @@ func (s *Server) countTokens(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer in.release()
-	answer := s.upstreamCount(r, body)
+	answer := s.upstreamCount(r, in, body)
 	if answer == nil {
 		answer = messages.AppendTokenCount(nil, in.EstimateTokens())
 	}
@@ -39,11 +39,15 @@ func (s *Server) countTokens(w http.ResponseWriter, r *http.Request) {
 
 // upstreamCount asks the upstream, or returns nil if it does not answer. One that
 // does not know the path is not asked again.
-func (s *Server) upstreamCount(r *http.Request, body *bodyBuffer) []byte {
+func (s *Server) upstreamCount(r *http.Request, in *incoming, body *bodyBuffer) []byte {
 	const patience, most = 5 * time.Second, 64 << 10
 	endpoint := s.Upstream.Messages
 	if s.Upstream.GLM || endpoint.URL == "" || s.noTokenCount.Load() {
 		return nil
+	}
+	var edits []rawjson.Edit
+	if name := s.Naming.Resolve(in.Model.String(), in.HasImages()); name != in.Model.String() {
+		edits = in.edits(llm.Target{Model: rawjson.Quote(name)})
 	}
 	lease, refusal := s.Credential(r.Context(), Ask{Client: s.clientKey(r), Conversation: func() string { return "" }})
 	if refusal != nil {
@@ -51,7 +55,7 @@ func (s *Server) upstreamCount(r *http.Request, body *bodyBuffer) []byte {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
-	resp, err := s.postCount(ctx, r, endpoint, lease.Credential, body)
+	resp, err := s.postCount(ctx, r, endpoint, lease.Credential, body, edits)
 	if err != nil {
 		return nil
 	}
@@ -66,14 +70,14 @@ func (s *Server) upstreamCount(r *http.Request, body *bodyBuffer) []byte {
 	return answer
 }
 
-func (s *Server) postCount(ctx context.Context, r *http.Request, e upstream.Endpoint, credential secret.Value, body *bodyBuffer) (*http.Response, error) {
+func (s *Server) postCount(ctx context.Context, r *http.Request, e upstream.Endpoint, credential secret.Value, body *bodyBuffer, edits []rawjson.Edit) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL+"/count_tokens", nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Header = s.Upstream.Header(e, r.Header, upstream.Call{Same: true})
 	e.Authorize(req.Header, credential)
-	sent := newPayload(body, nil)
+	sent := newPayload(body, edits)
 	req.Body, req.ContentLength = sent.reader(), int64(sent.size)
 	return s.Transport.RoundTrip(req)
 }

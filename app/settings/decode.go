@@ -103,6 +103,9 @@ func (d *decoder) group(node *yaml.Node, prefix string) {
 			d.unknown(prefix, name)
 		case known:
 			d.scalar(key, path, value)
+		case path == "models" && value.Kind == yaml.SequenceNode:
+			// zcode-proxy's list of models.
+			d.notes = append(d.notes, "models is not used as a list: every model goes upstream, the list of models is built in")
 		case d.table.isGroup(path):
 			d.subgroup(path, value)
 		case d.unused(path, value):

@@ -14,7 +14,7 @@ import (
 const planted = "0123456789abcdef0123456789abcdef.ZYXWVUTSRQ"
 
 func TestDecodeProblems(t *testing.T) {
-	const rootKeys = "server, auth, provider, plan, providers, startPlan, identity, request, retry, limits, logging, app"
+	const rootKeys = "server, auth, provider, plan, providers, startPlan, guest, models, identity, request, retry, limits, logging, app"
 	for _, tc := range []struct {
 		name, file string
 		want       []string
@@ -40,7 +40,7 @@ func TestDecodeProblems(t *testing.T) {
 		{"unknown provider", "providers:\n  zia:\n    credential: " + planted + "\n", []string{
 			"config.yaml:2:3: providers.zia: unknown key (did you mean providers.zai?): allowed here are zai, bigmodel, custom, demo"}},
 		{"unknown key of a provider", "providers:\n  zai:\n    base: x\n", []string{
-			"config.yaml:3:5: providers.zai.base: unknown key (did you mean startPlan.base?): allowed here are anthropicBase, openaiBase, credential, quotaBase, oauth"}},
+			"config.yaml:3:5: providers.zai.base: unknown key (did you mean startPlan.base?): allowed here are anthropicBase, openaiBase, chatVia, messagesVia, credential, quotaBase, oauth"}},
 		{"twice", "plan: coding-plan\nprovider: zai\nplan: start-plan\n", []string{
 			"config.yaml:3:1: plan: stands here again: it is already in line 1"}},
 		{"unknown twice", "x: 1\nx: 2\n", []string{
@@ -91,7 +91,7 @@ func TestDecodeProblems(t *testing.T) {
 			`config.yaml:2:9: server.port: "x" is a text: must be a whole number from 0 to 65535`,
 			"config.yaml:5:1: foo: unknown key: allowed here are " + rootKeys,
 			`config.yaml:3:9: server.host: "" is not a host: must be an IP address without brackets, or a host name`,
-			`config.yaml:4:7: plan: "1" is not allowed here: must be coding-plan or start-plan`}},
+			`config.yaml:4:7: plan: "1" is not allowed here: must be coding-plan, start-plan or guest`}},
 		{"bad indentation", "server:\n  port: 1\n host: x\n", []string{
 			"config.yaml:2: is not valid YAML here or just before: did not find expected key"}},
 		{"tab", "server:\n\tport: 1\n", []string{
@@ -105,7 +105,7 @@ func TestDecodeProblems(t *testing.T) {
 		{"unprintable key", "\"a\\nb\": 1", []string{
 			`config.yaml:1:1: "a\nb": unknown key: allowed here are ` + rootKeys}},
 		{"zcode-proxy's list as a group", "models: {a: 1}", []string{
-			"config.yaml:1:1: models: unknown key (did you mean auth.mode?): allowed here are " + rootKeys}},
+			"config.yaml:1:10: models.a: unknown key: allowed here are text, vision, aliases, opus, sonnet, haiku, gpt"}},
 		{"too large", "# " + strings.Repeat("x", maxFileBytes), []string{
 			"config.yaml: is larger than 256 KiB: that is no config file"}},
 	} {

@@ -97,6 +97,21 @@ func choice(path, help string, at slot[string], choices ...string) Key {
 	}
 }
 
+// means lets other words stand for choices, in pairs: those that another program's
+// variable of the same name has.
+func (k Key) means(pairs ...string) Key {
+	put := k.put
+	k.put = func(s *Settings, text string) error {
+		for i := 0; i+1 < len(pairs); i += 2 {
+			if strings.EqualFold(text, pairs[i]) {
+				text = pairs[i+1]
+			}
+		}
+		return put(s, text)
+	}
+	return k
+}
+
 func integer(path, help string, at slot[int], low, high int) Key {
 	allowed := fmt.Sprintf("a whole number from %d to %d", low, high)
 	return Key{
@@ -252,6 +267,29 @@ func checkName(v string) error {
 	const longest = 64
 	if len(v) > longest || !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl) {
 		return errors.New(quote(v))
+	}
+	return nil
+}
+
+// checkModel refuses what cannot be a model's name. Empty is allowed: none.
+func checkModel(v string) error {
+	const longest = 128
+	if len(v) > longest || strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' || r == '=' || r == '*' }) {
+		return errors.New(quote(v))
+	}
+	return nil
+}
+
+// checkAliases refuses what are no pairs of names and models.
+func checkAliases(v string) error {
+	for pair := range strings.FieldsSeq(v) {
+		name, model, ok := strings.Cut(pair, "=")
+		if !ok || name == "" || model == "" || checkModel(model) != nil || checkModel(strings.ReplaceAll(name, "*", "")) != nil {
+			return errors.New(quote(pair))
+		}
+	}
+	if len(v) > maxTextBytes {
+		return fmt.Errorf("is longer than %d bytes", maxTextBytes)
 	}
 	return nil
 }

@@ -237,7 +237,7 @@ func TestBadEnvironmentAndFlags(t *testing.T) {
 	want := []string{
 		`PORT: server.port: "http": must be a whole number from 0 to 65535`,
 		`ZCODE_API_KEY: auth.apiKey: contains a character that no header can carry: must be a key: visible ASCII characters without spaces`,
-		`ZCODE_PLAN: plan: "codng-plan" is not allowed here: must be coding-plan or start-plan (did you mean coding-plan?)`,
+		`ZCODE_PLAN: plan: "codng-plan" is not allowed here: must be coding-plan, start-plan or guest (did you mean coding-plan?)`,
 		`--provider: provider: "zia" is not allowed here: must be zai, bigmodel, custom or demo (did you mean zai?)`,
 		`--hots: server.hots: unknown key (did you mean server.host?)`,
 		`--host: server.host: "" is not a host: must be an IP address without brackets, or a host name`,

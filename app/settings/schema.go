@@ -21,6 +21,8 @@ func Schema() []Key {
 		keys = append(keys, providerKeys(name)...)
 	}
 	keys = append(keys, startPlanKeys()...)
+	keys = append(keys, guestKeys()...)
+	keys = append(keys, modelKeys()...)
 	keys = append(keys, identityKeys()...)
 	keys = append(keys, trafficKeys()...)
 	keys = append(keys, loggingKeys()...)
@@ -44,6 +46,10 @@ func GroupHelp(path string) string {
 		return "Where each provider is reached."
 	case "startPlan":
 		return "The gateway of ZCode's free plan."
+	case "guest":
+		return "The chat site's plan without an account. It is no interface for programs, and may stop to work at any time."
+	case "models":
+		return "Which model a request goes to. The answer carries the name that the client asked for."
 	case "identity":
 		return "How the proxy presents itself upstream."
 	case "request":
@@ -83,7 +89,8 @@ func authKeys() []Key {
 		choice("auth.mode", "Whose key goes upstream. auto: the key below, else the logged-in accounts, else a client's own "+
 			"key if it has the form {id}.{secret}. apikey: only the key below. oauth: only the logged-in accounts. "+
 			"forward: the client's own key, the key below when it sent none.",
-			field(func(s *Settings) *string { return &s.Auth.Mode }), ModeAuto, ModeAPIKey, ModeOAuth, ModeForward),
+			field(func(s *Settings) *string { return &s.Auth.Mode }), ModeAuto, ModeAPIKey, ModeOAuth, ModeForward).
+			means("true", ModeForward, "false", ModeAPIKey).env("FORWARD_CLIENT_KEY"),
 		secretText("auth.apiKey", "The key for the upstream: {id}.{secret}.",
 			field(func(s *Settings) *secret.Value { return &s.Auth.APIKey })).
 			env("ZCODE_API_KEY", "SERVER_API_KEY"),
@@ -107,8 +114,8 @@ func choiceKeys() []Key {
 		choice("provider", "The provider in use.",
 			field(func(s *Settings) *string { return &s.Provider }), providerNames()...).
 			env("ZCODE_PROVIDER"),
-		choice("plan", "The plan in use: coding-plan goes to the provider with an API key, start-plan through ZCode's gateway.",
-			field(func(s *Settings) *string { return &s.Plan }), PlanCoding, PlanStart).
+		choice("plan", "The plan in use: coding-plan goes to the provider with an API key, start-plan through ZCode's gateway, guest to the chat site without an account.",
+			field(func(s *Settings) *string { return &s.Plan }), PlanCoding, PlanStart, PlanGuest).
 			env("ZCODE_PLAN"),
 	}
 }
@@ -129,6 +136,10 @@ func providerKeys(name string) []Key {
 		messages,
 		address(at+".openaiBase", "Base of the Chat Completions endpoint: what stands before /chat/completions.", allowed,
 			ofProvider(name, func(p *Provider) *string { return &p.OpenAIBase }), true),
+		choice(at+".chatVia", "Which endpoint serves clients of Chat Completions: the other dialect is translated. The one that has no address is not used.",
+			ofProvider(name, func(p *Provider) *string { return &p.ChatVia }), ViaMessages, ViaChat),
+		choice(at+".messagesVia", "Which endpoint serves clients of Messages, and of Responses.",
+			ofProvider(name, func(p *Provider) *string { return &p.MessagesVia }), ViaMessages, ViaChat),
 		secretText(at+".credential", "The key for this provider, instead of auth.apiKey.",
 			ofProvider(name, func(p *Provider) *secret.Value { return &p.Credential })),
 	}, keys...)
@@ -178,6 +189,34 @@ func startPlanKeys() []Key {
 	}
 }
 
+func guestKeys() []Key {
+	return []Key{
+		address("guest.base", "Address of the chat site.", "an http or https address without user, query or fragment",
+			field(func(s *Settings) *string { return &s.Guest.Base }), false),
+		integer("guest.poolSize", "How many tokens are kept. 0: none, so that the plan answers nothing.",
+			field(func(s *Settings) *int { return &s.Guest.PoolSize }), 0, 100).env("TOKEN_POOL_SIZE"),
+	}
+}
+
+func modelKeys() []Key {
+	model := func(name, help string, at func(*Models) *string, env ...string) Key {
+		return text("models."+name, help, "the name of a model, or empty",
+			field(func(s *Settings) *string { return at(&s.Models) }), checkModel).env(env...)
+	}
+	return []Key{
+		model("text", "The model for requests that name none. With it a request without images goes to this model instead of models.vision.",
+			func(m *Models) *string { return &m.Text }, "AUTOTEXT_MODEL"),
+		model("vision", "The model for requests with images whose own model sees none. The same as models.text, or empty: models are not switched.",
+			func(m *Models) *string { return &m.Vision }, "AUTOVISION_MODEL"),
+		text("models.aliases", "Other names of models, as NAME=MODEL with spaces between them; * in a name stands for anything: my-*=glm-4.7.",
+			"NAME=MODEL pairs with spaces between them, or empty", field(func(s *Settings) *string { return &s.Models.Aliases }), checkAliases),
+		model("opus", "The model for claude-opus names, at Z.AI and Bigmodel. Empty: the name goes upstream as it is.", func(m *Models) *string { return &m.Opus }),
+		model("sonnet", "The model for claude-sonnet names.", func(m *Models) *string { return &m.Sonnet }),
+		model("haiku", "The model for claude-haiku names, and for OpenAI's small models.", func(m *Models) *string { return &m.Haiku }),
+		model("gpt", "The model for OpenAI's names.", func(m *Models) *string { return &m.GPT }),
+	}
+}
+
 func identityKeys() []Key {
 	const allowed = "printable ASCII characters, at least one"
 	return []Key{
@@ -202,6 +241,9 @@ func trafficKeys() []Key {
 			field(func(s *Settings) **float64 { return &s.Request.Temperature }), 0, 2),
 		integer("request.defaultMaxTokens", "Most tokens of an answer, where a client names no limit and the upstream wants one.",
 			field(func(s *Settings) *int { return &s.Request.DefaultMaxTokens }), 1, 1<<20),
+		choice("request.thinking", "How what the model thinks is shown. reasoning_content: in the field that the client's dialect has for it. think-tags: in the text, between <think> and </think>. hide: not at all.",
+			field(func(s *Settings) *string { return &s.Request.Thinking }), ThinkingField, ThinkingTags, ThinkingHide).
+			means("true", ThinkingTags, "false", ThinkingHide).env("SHOW_THINK_TAGS"),
 		integer("retry.maxRetries", "How often a request is tried again; 0: never.",
 			field(func(s *Settings) *int { return &s.Retry.MaxRetries }), 0, 20),
 		integer("retry.baseDelayMs", "Milliseconds before the first retry; doubles for each further one, give or take half.",
@@ -247,7 +289,6 @@ func appKeys() []Key {
 func unusedKeys() map[string]string {
 	return map[string]string{
 		"defaultModel":              "defaultModel is not used: the client names the model",
-		"models":                    "models is not used: every model goes upstream, the list of models is built in",
 		"auth.oauthCredentialsPath": "auth.oauthCredentialsPath is not used: accounts lie in the vault",
 	}
 }

@@ -39,6 +39,20 @@ const (
 const (
 	PlanCoding = "coding-plan" // direct to the provider, with an API key
 	PlanStart  = "start-plan"  // ZCode's gateway, with a JWT
+	PlanGuest  = "guest"       // the chat site, without an account
+)
+
+// The values of Provider.ChatVia and MessagesVia: which endpoint serves a client.
+const (
+	ViaMessages = "messages"
+	ViaChat     = "chat"
+)
+
+// The values of Request.Thinking: how clients are shown what the model thinks.
+const (
+	ThinkingField = "reasoning_content" // where the client's dialect has it
+	ThinkingTags  = "think-tags"        // in the text, between <think> and </think>
+	ThinkingHide  = "hide"
 )
 
 // The values of Auth.Mode: whose credential goes upstream.
@@ -116,6 +130,8 @@ type Settings struct {
 	// have no bases by default; the application fills in the demo's when it starts it.
 	Providers map[string]Provider
 	StartPlan StartPlan
+	Guest     Guest
+	Models    Models
 	Identity  Identity
 	Request   Request
 	Retry     Retry
@@ -155,6 +171,8 @@ type Auth struct {
 type Provider struct {
 	AnthropicBase string       // before /v1/messages
 	OpenAIBase    string       // before /chat/completions
+	ChatVia       string       // one of the Via constants: what serves clients of Chat Completions
+	MessagesVia   string       // the same for clients of Messages and Responses
 	QuotaBase     string       // before /api/monitor/usage
 	Credential    secret.Value // stands before Auth.APIKey for this provider
 	OAuth         OAuth
@@ -183,6 +201,23 @@ type StartPlan struct {
 	CaptchaLoadMS    int    // how long the widget may take to load
 }
 
+// Guest is the chat site's plan without an account.
+type Guest struct {
+	Base     string // before /api/v1/auths/
+	PoolSize int    // tokens that are kept
+}
+
+// Models says which model a request goes to. Empty values change nothing.
+type Models struct {
+	Text    string // for requests without a model, and instead of Vision without images
+	Vision  string // instead of a model that sees nothing, for requests with images
+	Aliases string // NAME=MODEL pairs with spaces between them; * in a name is anything
+	Opus    string // for Claude's models of that family
+	Sonnet  string
+	Haiku   string
+	GPT     string // for OpenAI's models; its small ones are Haiku's
+}
+
 // CaptchaTimeout is how long a request waits for a person.
 func (p StartPlan) CaptchaTimeout() time.Duration {
 	return time.Duration(p.CaptchaTimeoutMS) * time.Millisecond
@@ -200,6 +235,7 @@ type Identity struct {
 type Request struct {
 	Temperature      *float64 // replaces every request's; nil: leave it
 	DefaultMaxTokens int      // for a client that named no limit where the upstream wants one
+	Thinking         string   // one of the Thinking constants
 }
 
 // Retry says how often and how patiently a refused request is tried again.
@@ -268,17 +304,19 @@ func Default() Settings {
 		Provider: ProviderZAI,
 		Plan:     PlanCoding,
 		Providers: map[string]Provider{
-			ProviderZAI: {AnthropicBase: zaiAnthropicBase, OpenAIBase: zaiOpenAIBase, QuotaBase: zaiQuotaBase, OAuth: OAuth{
+			ProviderZAI: {ChatVia: ViaMessages, MessagesVia: ViaMessages, AnthropicBase: zaiAnthropicBase, OpenAIBase: zaiOpenAIBase, QuotaBase: zaiQuotaBase, OAuth: OAuth{
 				AuthorizeURL: "https://chat.z.ai/api/oauth/authorize", ClientID: "client_P8X5CMWmlaRO9gyO-KSqtg", TokenURL: tokenURL,
 				PollBase: pollBase, BusinessLoginURL: "https://api.z.ai/api/auth/z/login", BusinessBase: "https://api.z.ai",
 			}},
-			ProviderBigmodel: {AnthropicBase: bigmodelAnthropicBase, OpenAIBase: bigmodelOpenAIBase, QuotaBase: bigmodelQuotaBase, OAuth: OAuth{
+			ProviderBigmodel: {ChatVia: ViaMessages, MessagesVia: ViaMessages, AnthropicBase: bigmodelAnthropicBase, OpenAIBase: bigmodelOpenAIBase, QuotaBase: bigmodelQuotaBase, OAuth: OAuth{
 				AuthorizeURL: "https://bigmodel.cn/login", ClientID: "zcode", TokenURL: tokenURL,
 				PollBase: pollBase, BusinessBase: "https://bigmodel.cn",
 			}},
-			ProviderCustom: {},
-			ProviderDemo:   {},
+			ProviderCustom: {ChatVia: ViaChat, MessagesVia: ViaMessages},
+			ProviderDemo:   {ChatVia: ViaMessages, MessagesVia: ViaMessages},
 		},
+		Guest:  Guest{Base: "https://chat.z.ai", PoolSize: 5},
+		Models: Models{Text: "glm-4.7", Vision: "glm-4.6v", Opus: "glm-4.7", Sonnet: "glm-4.7", Haiku: "glm-4.5-air", GPT: "glm-4.7"},
 		StartPlan: StartPlan{
 			Base: startPlanBase, ConfigsURL: startPlanConfigs, CaptchaSDK: captchaSDK, Wire: WireAuto,
 			CaptchaRetries: 1, CaptchaTimeoutMS: 180_000, CaptchaLoadMS: 20_000,
@@ -289,7 +327,7 @@ func Default() Settings {
 			SourceTitle:   "cli",
 			RefererOrigin: "https://zcode.z.ai",
 		},
-		Request: Request{DefaultMaxTokens: 32000},
+		Request: Request{DefaultMaxTokens: 32000, Thinking: ThinkingField},
 		Retry:   Retry{MaxRetries: 3, BaseDelayMS: 1000},
 		Limits:  Limits{BodyMB: 64, IdleMinutes: 5, GraceSeconds: 20},
 		Logging: Logging{Level: "info"},

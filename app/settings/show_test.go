@@ -119,6 +119,8 @@ providers:
   zai:
     anthropicBase: https://api.z.ai/api/anthropic                                # default
     openaiBase: https://api.z.ai/api/coding/paas/v4                              # default
+    chatVia: messages                                                            # default
+    messagesVia: messages                                                        # default
     quotaBase: https://api.z.ai                                                  # default
     oauth:
       authorizeURL: https://chat.z.ai/api/oauth/authorize                        # default
@@ -130,6 +132,8 @@ providers:
   bigmodel:
     anthropicBase: https://open.bigmodel.cn/api/anthropic                        # default
     openaiBase: https://open.bigmodel.cn/api/coding/paas/v4                      # default
+    chatVia: messages                                                            # default
+    messagesVia: messages                                                        # default
     quotaBase: https://open.bigmodel.cn                                          # default
     oauth:
       authorizeURL: https://bigmodel.cn/login                                    # default
@@ -139,7 +143,12 @@ providers:
       businessBase: https://bigmodel.cn                                          # default
   custom:
     openaiBase: http://x.example                                                 # c.yaml:7:17
+    chatVia: chat                                                                # default
+    messagesVia: messages                                                        # default
     credential: 0123…TSRQ                                                        # c.yaml:6:17
+  demo:
+    chatVia: messages                                                            # default
+    messagesVia: messages                                                        # default
 startPlan:
   base: https://zcode.z.ai/api/v1/zcode-plan                                     # default
   configsURL: https://zcode.z.ai/api/v1/client/configs                           # default
@@ -149,6 +158,17 @@ startPlan:
   captchaRetries: 1                                                              # default
   captchaTimeoutMs: 180000                                                       # default
   captchaLoadMs: 20000                                                           # default
+guest:
+  base: https://chat.z.ai                                                        # default
+  poolSize: 5                                                                    # default
+models:
+  text: glm-4.7                                                                  # default
+  vision: glm-4.6v                                                               # default
+  aliases: ""                                                                    # default
+  opus: glm-4.7                                                                  # default
+  sonnet: glm-4.7                                                                # default
+  haiku: glm-4.5-air                                                             # default
+  gpt: glm-4.7                                                                   # default
 identity:
   profile: zcode                                                                 # default
   appVersion: 3.2.2                                                              # default
@@ -157,6 +177,7 @@ identity:
 request:
   temperature: null                                                              # default
   defaultMaxTokens: 32000                                                        # default
+  thinking: reasoning_content                                                    # default
 retry:
   maxRetries: 3                                                                  # default
   baseDelayMs: 1000                                                              # default

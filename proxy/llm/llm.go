@@ -171,6 +171,25 @@ type Format struct {
 	Strict bool
 }
 
+// HasImages reports whether somebody shows the model a picture.
+func (r *Request) HasImages() bool {
+	for i := range r.Messages {
+		if hasImage(r.Messages[i].Blocks) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasImage(blocks []Block) bool {
+	for i := range blocks {
+		if blocks[i].Kind == Image || hasImage(blocks[i].Content) {
+			return true
+		}
+	}
+	return false
+}
+
 // Warning is something that a client said and that could not be carried over.
 // Refuse marks what must not be left out in silence either: the request is then
 // refused with the reason.
@@ -204,6 +223,8 @@ type Target struct {
 	// CacheLastBlock asks for a cache breakpoint on the last block of the last
 	// message, unless the client set one of its own.
 	CacheLastBlock bool
+	// Model is the upstream's name of the model where that is not the client's.
+	Model rawjson.String
 	// Lead are system prompts that stand before the client's, each as a block of its
 	// own.
 	Lead []rawjson.String

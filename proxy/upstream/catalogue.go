@@ -3,8 +3,11 @@ package upstream
 import "strings"
 
 // Bases are the addresses under which a provider's endpoints lie, as the settings
-// give them.
+// give them, and which endpoint serves clients of which dialect; "" is the one of their
+// own dialect.
 type Bases struct {
+	ChatVia, MessagesVia Dialect
+
 	Anthropic string // …/api/anthropic; requests go to {base}/v1/messages
 	OpenAI    string // …/api/coding/paas/v4; requests go to {base}/chat/completions
 	Start     string // …/api/v1/zcode-plan; requests go to {base}/anthropic/v1/messages
@@ -27,7 +30,7 @@ func Lookup(provider, plan string, bases Bases) (Upstream, bool) {
 		return Upstream{}, false
 	}
 	u := make(bases)
-	u.Provider, u.Plan = provider, plan
+	u.Provider, u.Plan, u.ChatVia, u.MessagesVia = provider, plan, bases.ChatVia, bases.MessagesVia
 	return u, true
 }
 

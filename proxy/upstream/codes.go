@@ -29,9 +29,9 @@ const (
 	// CodeCaptcha says that a person must solve a captcha, or that what was sent of one
 	// is not accepted (any more).
 	CodeCaptcha = "3007"
-	// codeBlocked says that the gateway does not want the request. Why is not known;
+	// CodeBlocked says that the gateway does not want the request. Why is not known;
 	// to send it again, or with another account, would not help.
-	codeBlocked = "3012"
+	CodeBlocked = "3012"
 )
 
 // codes are the business codes of api.z.ai and open.bigmodel.cn (docs.z.ai and
@@ -85,7 +85,7 @@ var codes = map[string]code{
 	"1321":      {llm.ErrQuota, false, "the plan's quota is used up%s"},
 	"3001":      {llm.ErrInvalid, false, ""},
 	CodeCaptcha: {llm.ErrPermission, false, "the start plan asks for a captcha, which a person must solve"},
-	codeBlocked: {llm.ErrPermission, false, "the start plan's gateway has blocked this request; open the ZCode app, wait, or use a coding plan"},
+	CodeBlocked: {llm.ErrPermission, false, "the start plan's gateway has blocked this request; open the ZCode app, wait, or use a coding plan"},
 }
 
 // Explain adds to a failure what the provider's code means: its kind, whether and

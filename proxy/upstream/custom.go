@@ -8,5 +8,5 @@ func custom(b Bases) Upstream {
 // demo is the built-in upstream. It has Z.AI's coding plan's shape: a Messages
 // endpoint that chat clients are translated to.
 func demo(b Bases) Upstream {
-	return Upstream{Name: "Demo", GLM: true, Messages: messagesAt(b.Anthropic, APIKey)}
+	return Upstream{Name: "Demo", GLM: true, Messages: messagesAt(b.Anthropic, APIKey), Chat: chatAt(b.OpenAI)}
 }

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"container/list"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -237,17 +236,15 @@ func (m *member) ready(now time.Time) bool {
 // nobody is the error of a pool without an account to pick.
 func (p *Pool) nobody(now time.Time) *llm.Error {
 	var first *member
+	alike := true
 	for _, m := range p.members {
 		if !m.ready(now) && m.state != MemberLogin && (first == nil || m.until.Before(first.until)) {
 			first = m
 		}
+		alike = alike && m.state == p.members[0].state
 	}
-	switch {
-	case first != nil && first.state == MemberQuota:
-		return &llm.Error{Kind: llm.ErrQuota, RetryAfter: first.until.Sub(now),
-			Message: fmt.Sprintf("the quota of every account is used up; the first is back at %s", first.until.Local().Format("15:04"))}
-	case first != nil:
-		return &llm.Error{Kind: llm.ErrRateLimit, RetryAfter: first.until.Sub(now), Message: "every account is at its rate limit for the moment"}
+	if first != nil {
+		return first.back(now, alike)
 	}
 	for _, m := range p.members {
 		if m.ready(now) {
@@ -255,6 +252,22 @@ func (p *Pool) nobody(now time.Time) *llm.Error {
 		}
 	}
 	return &llm.Error{Kind: llm.ErrAuthentication, Message: "no account is logged in; log in again from the tray or with: glmtray auth login"}
+}
+
+// back is the error of a pool in which this account is the first that is back. alike says
+// that all are out for the same reason.
+func (m *member) back(now time.Time, alike bool) *llm.Error {
+	err := &llm.Error{Kind: llm.ErrRateLimit, RetryAfter: m.until.Sub(now), Message: "every account is at its rate limit for the moment"}
+	if m.state == MemberQuota {
+		err.Kind, err.Message = llm.ErrQuota, "the quota of every account is used up"
+	}
+	if !alike {
+		err.Message = "no account can be used for the moment"
+	}
+	if m.state == MemberQuota {
+		err.Message += "; the first is back at " + clock(m.until.Local(), now.Local())
+	}
+	return err
 }
 
 // Done tells how the request ended; nil is a good end. What is the fault of the request
@@ -326,7 +339,7 @@ func blames(err *llm.Error) fault {
 		return theAccount
 	case llm.ErrPermission:
 		switch err.Code {
-		case CodeCaptcha, codeBlocked:
+		case CodeCaptcha, CodeBlocked:
 			return theRequest // the gateway judges the request; see CodeCaptcha
 		case "1220", "1311":
 			return thePlan
@@ -338,6 +351,10 @@ func blames(err *llm.Error) fault {
 
 // FailsOver reports whether another account may answer a request that failed so.
 func FailsOver(err *llm.Error) bool { return blames(err) != theRequest }
+
+// TakesOut reports whether a failure takes the account out that a request was sent with,
+// for a while or for good.
+func TakesOut(err *llm.Error) bool { return blames(err) == theAccount }
 
 // States returns how the accounts stand, in the order of the members.
 func (p *Pool) States() []MemberState {

@@ -62,6 +62,9 @@ type Upstream struct {
 	Models Models
 	// Target carries the settings that every request gets; see [Upstream.TargetFor].
 	Target llm.Target
+	// ChatVia and MessagesVia are the endpoints that serve clients of Chat Completions,
+	// and all others, if they are there; "" is the one of the client's dialect.
+	ChatVia, MessagesVia Dialect
 	// Wire, if set, says which of the two endpoints is used for all clients.
 	Wire *Wire
 }
@@ -84,15 +87,28 @@ func (u *Upstream) Other(e Endpoint) (Endpoint, bool) {
 	return u.Messages, true
 }
 
-// Endpoint returns the endpoint for a client of a dialect: the one of the same
-// dialect if there is one, so that nothing needs to be translated, else the other.
+// Endpoint returns the endpoint for a client of a dialect: the one that the settings name,
+// else the one of the same dialect, so that nothing needs to be translated; the other if
+// that is not there.
 func (u *Upstream) Endpoint(client Dialect) Endpoint {
-	same, other := u.Chat, u.Messages
-	if u.Wire != nil && !u.Wire.chat.Load() || u.Wire == nil && client == Messages {
-		same, other = u.Messages, u.Chat
+	via := client
+	switch {
+	case u.Wire != nil:
+		via = Messages
+		if u.Wire.chat.Load() {
+			via = Chat
+		}
+	case client == Chat && u.ChatVia != "":
+		via = u.ChatVia
+	case client != Chat && u.MessagesVia != "":
+		via = u.MessagesVia
 	}
-	if same.URL != "" {
-		return same
+	first, other := u.Messages, u.Chat
+	if via == Chat {
+		first, other = u.Chat, u.Messages
+	}
+	if first.URL != "" {
+		return first
 	}
 	return other
 }

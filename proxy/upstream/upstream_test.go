@@ -23,7 +23,7 @@ func TestLookup(t *testing.T) {
 		bases          Bases
 		messages, chat string
 	}{
-		{"zai", "coding-plan", zai, "https://api.z.ai/api/anthropic/v1/messages", ""},
+		{"zai", "coding-plan", zai, "https://api.z.ai/api/anthropic/v1/messages", "https://api.z.ai/api/coding/paas/v4/chat/completions"},
 		{"bigmodel", "coding-plan", Bases{Anthropic: "https://open.bigmodel.cn/api/anthropic/"}, "https://open.bigmodel.cn/api/anthropic/v1/messages", ""},
 		{"zai", "start-plan", Bases{Start: "https://zcode.z.ai/api/v1/zcode-plan"}, "https://zcode.z.ai/api/v1/zcode-plan/anthropic/v1/messages", "https://zcode.z.ai/api/v1/zcode-plan/chat/completions"},
 		{"custom", "coding-plan", Bases{OpenAI: "http://h/v1"}, "", "http://h/v1/chat/completions"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -64,10 +65,20 @@ func authRun(p *locale.Printer, c *cobra.Command, do func(ctx context.Context, a
 		if ctx.Err() != nil {
 			return errors.New(p.Text("command.auth.interrupted"))
 		}
-		return err
+		return atPlace(loaded.Dirs.Data, err)
 	}
 	c.ValidArgsFunction = cobra.NoFileCompletions
 	return c
+}
+
+// atPlace says of an error of the file system that it is about the folder of the accounts.
+// A path above the folder counts too: it could not be made.
+func atPlace(dir string, err error) error {
+	var at *fs.PathError
+	if !errors.As(err, &at) || !strings.HasPrefix(at.Path, dir) && !strings.HasPrefix(dir, at.Path) {
+		return err
+	}
+	return fmt.Errorf("the accounts in %s cannot be read or written: %w; check that you may use that folder, and that the disk has room", dir, err)
 }
 
 // exactly refuses another number of arguments as a wrong usage.
@@ -78,6 +89,14 @@ func exactly(n int) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// atMostOne refuses more than one argument as a wrong usage.
+func atMostOne(c *cobra.Command, args []string) error {
+	if err := cobra.MaximumNArgs(1)(c, args); err != nil {
+		return usageError{err}
+	}
+	return nil
 }
 
 // hint says where the accounts lie, if that is not what a person expects.
@@ -165,7 +184,7 @@ func printEntries(w io.Writer, p *locale.Printer, entries []state.AccountEntry) 
 
 func useAuth(p *locale.Printer) *cobra.Command {
 	var all bool
-	c := &cobra.Command{Use: "use NAME | --all", Short: p.Text("command.auth.use.short"), Args: cobra.MaximumNArgs(1)}
+	c := &cobra.Command{Use: "use NAME | --all", Short: p.Text("command.auth.use.short"), Args: atMostOne}
 	c = authRun(p, c, func(ctx context.Context, a *auth, args []string) error {
 		if all == (len(args) == 1) {
 			return usageError{errors.New(p.Text("command.auth.use.usage"))}

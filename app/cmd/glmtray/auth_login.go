@@ -30,12 +30,15 @@ func loginAuth(p *locale.Printer) *cobra.Command {
 		Use: "login zai|bigmodel", Short: p.Text("command.auth.login.short"), Long: p.Text("command.auth.login.long"), Args: exactly(1),
 	}
 	c = authRun(p, c, func(ctx context.Context, a *auth, args []string) error {
+		if err := a.known(args[0]); err != nil {
+			return err
+		}
 		a.policy(ctx, args[0])
 		if fromZCode {
 			return a.takeOver(ctx)
 		}
 		o := login.Options{}
-		if paste {
+		if paste || a.Settings().Auth.LoginFlow == settings.FlowPaste {
 			o.Flow = login.Paste
 		}
 		return a.login(ctx, args[0], name, noBrowser, o)
@@ -47,6 +50,14 @@ func loginAuth(p *locale.Printer) *cobra.Command {
 	f.BoolVar(&fromZCode, "import", false, p.Text("command.flag.import"))
 	f.StringVar(&name, "name", "", p.Text("command.flag.name"))
 	return c
+}
+
+// known refuses a provider that there is not as a wrong usage.
+func (a *auth) known(provider string) error {
+	if _, known := a.Settings().Providers[provider]; !known {
+		return usageError{fmt.Errorf("there is no provider %q; there are zai, bigmodel and custom", provider)}
+	}
+	return nil
 }
 
 // policy says, before the first account, what the provider's terms are.
@@ -81,10 +92,19 @@ func (a *auth) login(ctx context.Context, provider, name string, noBrowser bool,
 			fmt.Fprintln(os.Stderr, a.p.Text("command.auth.login.waiting"))
 		}
 	}
+	life, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	if interactive {
-		o.Pasted = a.lines(ctx)
+		o.Pasted = lines(life, func() {
+			if o.Flow == login.Paste { // there is no other way back
+				end(errNothingPasted)
+			}
+		})
 	}
-	got, err := a.LoginByCommand(ctx, a.p, provider, name, o)
+	got, err := a.LoginByCommand(life, a.p, provider, name, o)
+	if cause := context.Cause(life); errors.Is(cause, errNothingPasted) {
+		return cause
+	}
 	if err != nil {
 		return err
 	}
@@ -92,9 +112,13 @@ func (a *auth) login(ctx context.Context, provider, name string, noBrowser bool,
 	return nil
 }
 
-// lines yields what a person types, a line at a time.
-func (a *auth) lines(ctx context.Context) <-chan login.PastedText {
-	out := make(chan login.PastedText)
+// errNothingPasted ends a login to which nothing can be pasted any more.
+var errNothingPasted = errors.New("standard input ended without the address at which the browser ended, or its code; nothing was changed")
+
+// lines yields what a person types, a line at a time, until one is of use. Where there
+// are no more lines before that, ended is called.
+func lines(ctx context.Context, ended func()) <-chan login.PastedText {
+	out, taken := make(chan login.PastedText), make(chan error, 1)
 	go func() {
 		in := bufio.NewScanner(os.Stdin)
 		for in.Scan() {
@@ -102,24 +126,31 @@ func (a *auth) lines(ctx context.Context) <-chan login.PastedText {
 				continue
 			}
 			select {
-			case out <- login.PastedText{Text: in.Text(), Taken: func(err error) {
-				if err != nil {
-					fmt.Fprintln(os.Stderr, "glmtray:", err)
-				}
-			}}:
+			case out <- login.PastedText{Text: in.Text(), Taken: func(err error) { taken <- err }}:
 			case <-ctx.Done():
 				return
 			}
+			err := <-taken
+			if err == nil {
+				return
+			}
+			fmt.Fprintln(os.Stderr, "glmtray:", err)
 		}
+		ended()
 	}()
 	return out
 }
 
+// aside says where a vault was put that could not be read.
+func (a *auth) aside(added account.Added) {
+	if added.Aside != "" {
+		fmt.Fprintln(os.Stderr, a.p.Text("command.auth.aside", "File", added.Aside))
+	}
+}
+
 // told says what an account that was added can do.
 func (a *auth) told(got app.LoggedIn) {
-	if got.Aside != "" {
-		fmt.Fprintln(os.Stderr, a.p.Text("command.auth.aside", "File", got.Aside))
-	}
+	a.aside(got.Added)
 	if got.KeyError != nil {
 		fmt.Fprintln(os.Stderr, "glmtray:", got.KeyError)
 	}
@@ -138,8 +169,11 @@ func keyAuth(p *locale.Printer) *cobra.Command {
 			if provider == "" {
 				provider = a.Settings().Provider
 			}
+			if err := a.known(provider); err != nil {
+				return err
+			}
 			a.policy(ctx, provider)
-			key, err := readSecret(p.Text("command.auth.key.prompt"))
+			key, err := readSecret(ctx, p.Text("command.auth.key.prompt"))
 			if err != nil {
 				return err
 			}
@@ -157,19 +191,54 @@ func keyAuth(p *locale.Printer) *cobra.Command {
 }
 
 // readSecret reads one line: from a terminal without showing it, else from standard
-// input.
-func readSecret(prompt string) (string, error) {
-	if fd := int(os.Stdin.Fd()); term.IsTerminal(fd) {
-		fmt.Fprint(os.Stderr, prompt)
-		text, err := term.ReadPassword(fd)
-		fmt.Fprintln(os.Stderr)
-		return string(text), err
+// input. The end of ctx ends it.
+func readSecret(ctx context.Context, prompt string) (string, error) {
+	fd := int(os.Stdin.Fd())
+	if !term.IsTerminal(fd) {
+		return await(ctx, func() (string, error) { return readLine(os.Stdin) })
 	}
-	line, err := bufio.NewReader(io.LimitReader(os.Stdin, maxInput)).ReadString('\n')
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprint(os.Stderr, prompt)
+	text, err := await(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	fmt.Fprintln(os.Stderr)
+	if ctx.Err() != nil {
+		// The read goes on without us; the terminal must show again what is typed.
+		err = errors.Join(err, term.Restore(fd, before))
+	}
+	return string(text), err
+}
+
+// readLine reads a bounded line, without its end.
+func readLine(in io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(in, maxInput)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}
 	return strings.TrimRight(line, "\r\n"), nil
+}
+
+// await returns what a read of standard input yields, or ctx's error: such a read cannot
+// be called off. It ends with the process then.
+func await[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := read()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }
 
 // takeOver imports the accounts of the ZCode desktop app.
@@ -182,7 +251,11 @@ func (a *auth) takeOver(ctx context.Context) error {
 	return err
 }
 
+// imported says which accounts were taken over.
 func (a *auth) imported(added []account.Added) {
+	if len(added) > 0 {
+		a.aside(added[0]) // the first one that was written made the new vault
+	}
 	for _, one := range added {
 		fmt.Println(a.p.Text("command.auth.imported", "Account", one.Name, "Provider", one.Provider, "Plans", strings.Join(one.Plans(), ", ")))
 	}
@@ -195,7 +268,7 @@ func exportAuth(p *locale.Printer) *cobra.Command {
 	var out, passphraseFile string
 	c := authRun(p, &cobra.Command{Use: "export [NAME…]", Short: p.Text("command.auth.export.short"), Long: p.Text("command.auth.export.long")},
 		func(ctx context.Context, a *auth, names []string) error {
-			passphrase, err := readPassphrase(p, passphraseFile, true)
+			passphrase, err := readPassphrase(ctx, p, passphraseFile, true)
 			if err != nil {
 				return err
 			}
@@ -222,7 +295,7 @@ func exportAuth(p *locale.Printer) *cobra.Command {
 func importAuth(p *locale.Printer) *cobra.Command {
 	var passphraseFile string
 	var fromZCode bool
-	c := &cobra.Command{Use: "import FILE | --zcode", Short: p.Text("command.auth.import.short"), Long: p.Text("command.auth.import.long"), Args: cobra.MaximumNArgs(1)}
+	c := &cobra.Command{Use: "import FILE | --zcode", Short: p.Text("command.auth.import.short"), Long: p.Text("command.auth.import.long"), Args: atMostOne}
 	c = authRun(p, c, func(ctx context.Context, a *auth, args []string) error {
 		if fromZCode == (len(args) == 1) {
 			return usageError{errors.New(p.Text("command.auth.import.usage"))}
@@ -230,11 +303,11 @@ func importAuth(p *locale.Printer) *cobra.Command {
 		if fromZCode {
 			return a.takeOver(ctx)
 		}
-		sealed, err := readImport(args[0])
+		sealed, err := await(ctx, func() ([]byte, error) { return readImport(args[0]) })
 		if err != nil {
 			return err
 		}
-		passphrase, err := readPassphrase(p, passphraseFile, false)
+		passphrase, err := readPassphrase(ctx, p, passphraseFile, false)
 		if err != nil {
 			return err
 		}
@@ -267,7 +340,7 @@ func readImport(name string) ([]byte, error) {
 
 // readPassphrase reads a passphrase from a file, a terminal or standard input. A new one
 // is asked for twice on a terminal.
-func readPassphrase(p *locale.Printer, file string, isNew bool) (string, error) {
+func readPassphrase(ctx context.Context, p *locale.Printer, file string, isNew bool) (string, error) {
 	const shortest = 8
 	var text string
 	var err error
@@ -277,11 +350,11 @@ func readPassphrase(p *locale.Printer, file string, isNew bool) (string, error) 
 			return "", err
 		}
 		text = strings.TrimRight(string(raw), "\r\n")
-	} else if text, err = readSecret(p.Text("command.auth.passphrase")); err != nil {
+	} else if text, err = readSecret(ctx, p.Text("command.auth.passphrase")); err != nil {
 		return "", err
 	}
 	if isNew && file == "" && term.IsTerminal(int(os.Stdin.Fd())) {
-		again, err := readSecret(p.Text("command.auth.passphrase.again"))
+		again, err := readSecret(ctx, p.Text("command.auth.passphrase.again"))
 		if err != nil {
 			return "", err
 		}

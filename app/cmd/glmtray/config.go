@@ -22,6 +22,7 @@ func configCommand(p *locale.Printer) *cobra.Command {
 		settingsCommand(p, "path", p.Text("command.config.path.short"), printPath),
 		settingsCommand(p, "check", p.Text("command.config.check.short"), printCheck),
 		settingsCommand(p, "show", p.Text("command.config.show.short"), printShow),
+		configImportCommand(p),
 	)
 	return c
 }

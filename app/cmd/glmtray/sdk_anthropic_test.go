@@ -284,8 +284,6 @@ func anthropicCount(t *testing.T, c anthropic.Client) {
 }
 
 func anthropicErrors(t *testing.T, s *server, c anthropic.Client, lane string) {
-	nameless := anthropicAsk("Hello")
-	nameless.Model = ""
 	empty := anthropicAsk("Hello")
 	empty.Messages = []anthropic.MessageParam{}
 	for name, tc := range map[string]struct {
@@ -299,7 +297,6 @@ func anthropicErrors(t *testing.T, s *server, c anthropic.Client, lane string) {
 		"rate limit":     {c, anthropicAsk("demo:429"), 429, "rate_limit_error", []string{"Rate limit reached", "1302"}},
 		"overload":       {c, anthropicAsk("demo:529"), 529, "overloaded_error", nil},
 		"refused there":  {c, anthropicAsk("demo:error 1214"), 400, "invalid_request_error", []string{"Invalid messages parameter"}},
-		"no model":       {c, nameless, 400, "invalid_request_error", []string{"model"}},
 		"no messages":    {c, empty, 400, "invalid_request_error", []string{"messages"}},
 		"a web page":     {c, anthropicAsk("demo:html"), 502, "api_error", []string{"web page"}},
 		"error in a 200": {c, anthropicAsk("demo:error200"), 0, "", nil},

@@ -243,8 +243,6 @@ func openaiModels(t *testing.T, c openai.Client) {
 }
 
 func openaiErrors(t *testing.T, s *server, c openai.Client, lane string) {
-	nameless := openaiAsk("Hello")
-	nameless.Model = ""
 	empty := openaiAsk("Hello")
 	empty.Messages = []openai.ChatCompletionMessageParamUnion{}
 	for name, tc := range map[string]struct {
@@ -257,7 +255,6 @@ func openaiErrors(t *testing.T, s *server, c openai.Client, lane string) {
 		"quota":          {c, openaiAsk("demo:error 1308"), 429, "1308", []string{quotaIsUsed}},
 		"rate limit":     {c, openaiAsk("demo:429"), 429, "1302", []string{"Rate limit reached"}},
 		"refused there":  {c, openaiAsk("demo:error 1214"), 400, "1214", []string{"Invalid messages parameter"}},
-		"no model":       {c, nameless, 400, "", []string{"model"}},
 		"no messages":    {c, empty, 400, "", []string{"messages"}},
 		"a web page":     {c, openaiAsk("demo:html"), 502, "", []string{"web page"}},
 		"error in a 200": {c, openaiAsk("demo:error200"), 0, "", nil},

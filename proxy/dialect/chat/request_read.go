@@ -293,8 +293,6 @@ func (d *requestReader) jsonSchema(key []byte, format *llm.Format) {
 func (d *requestReader) finish() (*Request, *llm.Error) {
 	req := d.req
 	switch {
-	case req.Model.Empty():
-		return nil, llm.Invalid("model", "model: is missing, it must be the name of a model")
 	case !d.hasMessages:
 		return nil, llm.Invalid("messages", "messages: is missing, it must be an array of messages")
 	case d.turn.count == 0:

@@ -24,9 +24,6 @@ func TestDecodeRequestRefuses(t *testing.T) {
 		{"array", `[]`, "", "the request body: must be an object, not an array"},
 		{"cut", `{"model":"m","messages":[{"role":"us`, "messages[0].role", "messages[0].role: unterminated string"},
 		{"two values", `{} {}`, "", `the request body: unexpected '{' after the end of the JSON value`},
-		{"no model", `{"messages":[` + hello + `]}`, "model", "model: is missing, it must be the name of a model"},
-		{"null model", `{"model":null,"messages":[` + hello + `]}`, "model", "model: is missing, it must be the name of a model"},
-		{"empty model", `{"model":"","messages":[` + hello + `]}`, "model", "model: is missing, it must be the name of a model"},
 		{"model of another type", `{"model":7,"messages":[` + hello + `]}`, "model", "model: must be a string, not a number"},
 		{"no messages", `{"model":"m"}`, "messages", "messages: is missing, it must be an array of messages"},
 		{"messages of another type", `{"model":"m","messages":"hi"}`, "messages", "messages: must be an array, not a string"},
@@ -142,6 +139,9 @@ func TestDecodeRequestManyCalls(t *testing.T) {
 	}
 }
 
+// led is a target with system prompts of its own.
+var led = llm.Target{Lead: []rawjson.String{rawjson.Quote(`"We"` + "\n"), rawjson.Quote("first")}}
+
 func TestPassEdits(t *testing.T) {
 	half, zero := 0.5, 0.0
 	body := func(fields string) string {
@@ -164,6 +164,13 @@ func TestPassEdits(t *testing.T) {
 		{"null temperature", body(`,"temperature":null`), body(`,"temperature":0`), llm.Target{Temperature: &zero}},
 		{"no temperature", body(``), strings.Replace(body(``), `{`, `{"temperature":0.5,`, 1), llm.Target{Temperature: &half}},
 		{"no temperature in a stream", body(`,"stream":true`), strings.Replace(body(`,"stream":true`), `{`, `{"temperature":0.5,"stream_options":{"include_usage":true},`, 1), llm.Target{Temperature: &half}},
+		{"lead", body(``), strings.Replace(body(``), `[`, `[{"role":"system","content":"\"We\"\n"},{"role":"system","content":"first"},`, 1), led},
+		{"lead before system", ` {"model":"m","messages" : [ {"role":"system","content":[{"type":"text","text":"s"}]},{"role":"user","content":"hi"}]}`,
+			` {"model":"m","messages" : [{"role":"system","content":"\"We\"\n"},{"role":"system","content":"first"}, {"role":"system","content":[{"type":"text","text":"s"}]},{"role":"user","content":"hi"}]}`, led},
+		{"lead before the messages that count", `{"model":"m","messages":[{"role":"user","content":"a"}],"messages":[{"role":"user","content":"b"}]}`,
+			`{"model":"m","messages":[{"role":"user","content":"a"}],"messages":[{"role":"system","content":"first"},{"role":"user","content":"b"}]}`, llm.Target{Lead: led.Lead[1:]}},
+		{"lead and more", `{"messages":[{"role":"user","content":"hi"}],"stream":true,"model":"m"}`,
+			`{"temperature":0.5,"stream_options":{"include_usage":true},"messages":[{"role":"system","content":"first"},{"role":"user","content":"hi"}],"stream":true,"model":"m"}`, llm.Target{Temperature: &half, Lead: led.Lead[1:]}},
 		{"long context", strings.Replace(body(``), `glm-5.1`, `glm-5.2[1m]`, 1), strings.Replace(body(``), `glm-5.1`, `glm-5.2`, 1), llm.Target{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -203,6 +210,12 @@ func TestIsUsageOnly(t *testing.T) {
 	}
 }
 
+// leading is a target with the system prompts of led.
+func leading(t llm.Target) llm.Target {
+	t.Lead = led.Lead
+	return t
+}
+
 // TestEncodeRequest has what a client of this dialect cannot say.
 func TestEncodeRequest(t *testing.T) {
 	text := func(s string) llm.Block { return llm.Block{Kind: llm.Text, Text: rawjson.Quote(s)} }
@@ -240,6 +253,16 @@ func TestEncodeRequest(t *testing.T) {
 			"lost: messages[].content[] has something in a user message that only an assistant can say\nlost: messages[].content[] has something in an assistant message that only a user can send\nlost: messages[].content[].server_tool_use is of a type that is not known to this dialect\n"},
 		{"nothing that can be sent", plain, llm.Request{Messages: []llm.Message{user(llm.Block{Kind: llm.Other, Name: rawjson.Quote("x")})}},
 			`"messages":[]`, "lost: messages[].content[].x is of a type that is not known to this dialect\nrefused: messages have nothing that this upstream takes\n"},
+		{"lead at GLM", leading(glm), llm.Request{Messages: []llm.Message{user(text("a"))}},
+			`"messages":[{"role":"system","content":"\"We\"\n\n\nfirst"},{"role":"user","content":"a"}]`, ""},
+		{"lead before system at GLM", leading(glm), llm.Request{System: []llm.Block{text("s"), text("t")}, Messages: []llm.Message{user(text("a"))}},
+			`"messages":[{"role":"system","content":"\"We\"\n\n\nfirst\n\ns\n\nt"},{"role":"user","content":"a"}]`, ""},
+		{"lead and a schema at GLM", leading(glm), llm.Request{Messages: []llm.Message{user(text("a"))}, Format: llm.Format{Kind: llm.FormatSchema, Schema: rawjson.Value(`{}`)}},
+			`"messages":[{"role":"system","content":"\"We\"\n\n\nfirst\n\nAnswer with one JSON value that is valid under this JSON Schema, and with nothing else:\n{}"},{"role":"user","content":"a"}],"response_format":{"type":"json_object"}`, ""},
+		{"lead before system", leading(plain), llm.Request{System: []llm.Block{text("s")}, Messages: []llm.Message{user(text("a"))}},
+			`"messages":[{"role":"system","content":[{"type":"text","text":"\"We\"\n"},{"type":"text","text":"first"},{"type":"text","text":"s"}]},{"role":"user","content":"a"}]`, ""},
+		{"one lead", llm.Target{Lead: led.Lead[1:]}, llm.Request{Messages: []llm.Message{user(text("a"))}},
+			`"messages":[{"role":"system","content":"first"},{"role":"user","content":"a"}]`, ""},
 		{"redacted thinking alone", glm, llm.Request{Messages: []llm.Message{user(text("a")), assistant(llm.Block{Kind: llm.RedactedThinking, Text: rawjson.Quote("b3Bh")})}},
 			`"messages":[{"role":"user","content":"a"}]`, "lost: messages[].content[].redacted_thinking is not taken back by upstreams of this dialect\n"},
 		{"overrides", override, llm.Request{Messages: []llm.Message{user(text("a"))}, Temperature: &low},
@@ -287,10 +310,10 @@ func FuzzDecodeRequest(f *testing.F) {
 			}
 			return
 		}
-		for _, target := range []llm.Target{{}, {Temperature: &half}} {
+		for _, target := range []llm.Target{{}, {Temperature: &half}, led} {
 			if out := rawjson.Splice(nil, body, r.PassEdits(target)); rawjson.Valid(out) != nil {
 				t.Fatalf("passed on as %q", out)
-			} else if again, failure := chat.DecodeRequest(out); failure != nil || again.Stream && !again.IncludeUsage {
+			} else if again, failure := chat.DecodeRequest(out); failure != nil || again.Stream && !again.IncludeUsage || len(again.System) != len(target.Lead)+len(r.System) {
 				t.Fatalf("passed on as %q: %v", out, failure)
 			}
 		}

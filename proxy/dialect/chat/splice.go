@@ -16,10 +16,12 @@ import (
 //     tells what it cost. See [IsUsageOnly] for the chunk that a client which did
 //     not ask for it must not get;
 //   - the target's own system prompts, before the client's messages;
-//   - the model without Claude Code's mark of a long context.
+//   - the target's model if that names one, else the model without Claude Code's mark of a long context.
 func (r *Request) PassEdits(t llm.Target) []rawjson.Edit {
 	var edits []rawjson.Edit
-	if bare := bareModel(r.Model); len(bare) != len(r.Model) {
+	if t.Model != nil {
+		edits = append(edits, r.set(r.modelAt, "model", t.Model))
+	} else if bare := bareModel(r.Model); len(bare) != len(r.Model) {
 		edits = append(edits, rawjson.Edit{Start: r.modelAt.from, End: r.modelAt.to, With: bare})
 	}
 	if t.Temperature != nil {

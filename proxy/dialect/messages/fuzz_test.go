@@ -29,7 +29,7 @@ func FuzzDecodeRequest(f *testing.F) {
 	for _, tt := range requestsWritten {
 		f.Add([]byte(tt.body))
 	}
-	targets := []llm.Target{glm, glm53, claude, claude5, {CacheLastBlock: true, User: rawjson.Quote("u"), Temperature: new(0.5)}}
+	targets := []llm.Target{glm, glm53, claude, claude5, led, leading(glm), {CacheLastBlock: true, User: rawjson.Quote("u"), Temperature: new(0.5)}}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r, failed := DecodeRequest(body)
 		if failed != nil {
@@ -43,8 +43,12 @@ func FuzzDecodeRequest(f *testing.F) {
 			if err := rawjson.Valid(out); err != nil {
 				t.Fatalf("passed on: %v\n%s\n%s", err, body, out)
 			}
-			if _, failed := DecodeRequest(out); failed != nil {
+			again, failed := DecodeRequest(out)
+			if failed != nil {
 				t.Fatalf("passed on: %v\n%s\n%s", failed, body, out)
+			}
+			if got, want := systemText(&again.Request), joined(target.Lead)+systemText(&r.Request); got != want {
+				t.Fatalf("passed on: the system prompt is\n%s\nwant\n%s\n%s\n%s", got, want, body, out)
 			}
 		}
 		r.SafeNames()
@@ -60,6 +64,24 @@ func FuzzDecodeRequest(f *testing.F) {
 		}
 		r.EstimateTokens()
 	})
+}
+
+// systemText is the system prompt, a line for each block.
+func systemText(r *llm.Request) string {
+	var texts []rawjson.String
+	for i := range r.System {
+		texts = append(texts, r.System[i].Text)
+	}
+	return joined(texts)
+}
+
+func joined(texts []rawjson.String) string {
+	var b strings.Builder
+	for _, text := range texts {
+		b.Write(text.Inner())
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 // FuzzDecoder holds the reader of streams to the laws of events, to giving the same

@@ -60,8 +60,6 @@ func DecodeRequest(body []byte) (*Request, *llm.Error) {
 		return nil, d.invalid(body, err)
 	}
 	switch {
-	case d.out.Model.Empty():
-		return nil, llm.Invalid("model", "model: is missing; it must name a model")
 	case !d.hasMessages:
 		return nil, llm.Invalid("messages", "messages: is missing; it must be an array of messages")
 	case d.noMessages:

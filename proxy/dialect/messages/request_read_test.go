@@ -169,8 +169,6 @@ var requestsRefused = []struct {
 	{"cut off", `{"model":"m","messages":[{"role":"us`, "messages[0].role", "messages[0].role: unterminated string"},
 	{"more after the end", turns(`{"role":"user","content":"hi"}`) + `x`, "", `the request body: unexpected 'x' after the end of the JSON value (at byte 57)`},
 	{"an array", `[]`, "", "the request body: must be an object, not an array (at byte 0)"},
-	{"no model", `{"messages":[{"role":"user","content":"hi"}]}`, "model", "model: is missing; it must name a model"},
-	{"empty model", `{"model":"","messages":[{"role":"user","content":"hi"}]}`, "model", "model: is missing; it must name a model"},
 	{"model of a wrong type", `{"model":5}`, "model", "model: must be a string, not a number"},
 	{"model null", `{"model":null}`, "model", "model: must be a string, not null"},
 	{"no messages", `{"model":"m"}`, "messages", "messages: is missing; it must be an array of messages"},

@@ -39,6 +39,12 @@ func userTurn(text string) string {
 // tool is one that the tests declare.
 const tool = `"tools":[{"name":"f","input_schema":{"type":"object","properties":{}}}]`
 
+// leading is a target with the system prompts of led.
+func leading(t llm.Target) llm.Target {
+	t.Lead = led.Lead
+	return t
+}
+
 var requestsWritten = []struct {
 	name   string
 	target llm.Target
@@ -53,6 +59,14 @@ var requestsWritten = []struct {
 	{name: "model of a million tokens", target: glm, body: `{"model":"glm-5.2[1m]","messages":[{"role":"user","content":"hi"}]}`, want: `{"model":"glm-5.2","max_tokens":100,` + hiTurn + `}`},
 	{name: "system, case 16", target: glm, body: with(`"system":["a","",{"type":"text","text":"b","cache_control":{"type":"ephemeral"}}]`),
 		want: `{"model":"m","max_tokens":100,"system":[{"type":"text","text":"a"},{"type":"text","text":"b","cache_control":{"type":"ephemeral"}}],` + hiTurn + `}`},
+	{name: "lead", target: leading(glm), body: with(`"x":1`), want: sent(`"system":[` + ours + `],`)},
+	{name: "lead before system", target: leading(glm), body: with(`"system":["a",{"type":"text","text":"b","cache_control":{"type":"ephemeral"}}]`),
+		want: sent(`"system":[` + ours + `,{"type":"text","text":"a"},{"type":"text","text":"b","cache_control":{"type":"ephemeral"}}],`)},
+	{name: "lead instead of a billing header, case 25", target: leading(glm), body: with(`"system":"x-anthropic-billing-header: v;"`), want: sent(`"system":[` + ours + `],`)},
+	{name: "lead before what follows a billing header, case 25", target: leading(glm), body: with(`"system":[{"type":"text","text":"x-anthropic-billing-header: v;"},"a"]`),
+		want: sent(`"system":[` + ours + `,{"type":"text","text":"a"}],`)},
+	{name: "lead and the form of the answer", target: leading(claude), body: with(`"x":1`), change: func(r *llm.Request) { r.Format.Kind = llm.FormatJSON },
+		want: sent(`"system":[` + ours + `,{"type":"text","text":"Answer with one JSON object and nothing else: no text around it, no code fence."}],`)},
 
 	// Turns.
 	{name: "empty text, case 12", target: glm, body: turns(`{"role":"user","content":[{"type":"text","text":" \n"},{"type":"text","text":"a"}]},{"role":"assistant","content":""},{"role":"user","content":"b"}`),

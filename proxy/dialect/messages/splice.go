@@ -53,7 +53,7 @@ func (p *places) cut(start, end int) {
 //   - metadata.user_id is the target's if the client has none;
 //   - the target's own system prompts stand before the client's;
 //   - the billing header that Claude Code puts in front of its system prompt goes;
-//   - a model's name loses the suffix [1m].
+//   - the model is the target's if that names one, and else loses the suffix [1m].
 //
 // It changes nothing itself and may be called concurrently.
 func (r *Request) PassEdits(t llm.Target) []rawjson.Edit {
@@ -67,7 +67,12 @@ func (r *Request) PassEdits(t llm.Target) []rawjson.Edit {
 		edits = append(edits, rawjson.Edit{Start: at.start, End: at.end, With: text})
 	}
 	front := span{p.open, p.open}
-	if hasWindowSuffix(r.Model) {
+	switch {
+	case t.Model != nil && p.model.end > 0:
+		add(p.model, string(t.Model))
+	case t.Model != nil:
+		add(front, `"model":`, string(t.Model), `,`)
+	case hasWindowSuffix(r.Model):
 		add(span{p.model.end - 1 - len(windowSuffix), p.model.end - 1})
 	}
 	if t.Temperature != nil {

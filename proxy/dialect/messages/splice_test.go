@@ -13,6 +13,11 @@ const breakpoint = `"cache_control":{"type":"ephemeral"}`
 
 var cached = llm.Target{CacheLastBlock: true}
 
+// led is a target with system prompts of its own, ours how they are written.
+var led = llm.Target{Lead: []rawjson.String{rawjson.Quote(`"We"` + "\n"), rawjson.Quote("first")}}
+
+const ours = `{"type":"text","text":"\"We\"\n"},{"type":"text","text":"first"}`
+
 var passed = []struct {
 	name   string
 	target llm.Target
@@ -61,9 +66,26 @@ var passed = []struct {
 	{"billing header that does not lead", llm.Target{}, with(`"system":["a","x-anthropic-billing-header: v;"]`), ""},
 	{"system prompt that is replaced", llm.Target{}, with(`"system":"x-anthropic-billing-header: v;\nstay","system":"b"`), ""},
 
+	{"lead before a text", led, with(`"system": "s\u00e9" `), with(`"system": [` + ours + `,{"type":"text","text":"s\u00e9"}] `)},
+	{"lead before blocks", led, with(`"system":[ {"type":"text","text":"b","x":1e2}, "c"]`), with(`"system":[` + ours + `, {"type":"text","text":"b","x":1e2}, "c"]`)},
+	{"lead instead of an empty array", led, with(`"system":[ ]`), with(`"system":[` + ours + `]`)},
+	{"lead instead of an empty text", led, with(`"system":""`), with(`"system":[` + ours + `]`)},
+	{"lead instead of null", led, with(`"system" : null`), with(`"system" : [` + ours + `]`)},
+	{"lead where there is none", led, ` { "model":"m","messages":[{"role":"user","content":"hi"}]}`, ` {"system":[` + ours + `], "model":"m","messages":[{"role":"user","content":"hi"}]}`},
+	{"lead before the block behind a billing header, case 25", led, with(`"system":[{"type":"text","text":"x-anthropic-billing-header: v;"},{"type":"text","text":"b",` + breakpoint + `}]`),
+		with(`"system":[` + ours + `,{"type":"text","text":"b",` + breakpoint + `}]`)},
+	{"lead before the text behind a billing header", led, with(`"system":[{"type":"text","text":"x-anthropic-billing-header: v;\nstay"}]`), with(`"system":[` + ours + `,{"type":"text","text":"stay"}]`)},
+	{"lead instead of a billing header alone", led, with(`"system":[ {"type":"text","text":"x-anthropic-billing-header: v;"} ]`), with(`"system":[` + ours + `]`)},
+	{"lead before a string behind a billing header", led, with(`"system":"x-anthropic-billing-header: v;\nstay"`), with(`"system":[` + ours + `,{"type":"text","text":"stay"}]`)},
+	{"lead instead of a string that is a billing header", led, with(`"system":"x-anthropic-billing-header: v;\n"`), with(`"system":[` + ours + `]`)},
+	{"lead before the system prompt that counts", led, with(`"system":[{"type":"text","text":"a"}],"system":"b"`), with(`"system":[{"type":"text","text":"a"}],"system":[` + ours + `,{"type":"text","text":"b"}]`)},
+	{"one lead", llm.Target{Lead: led.Lead[1:]}, with(`"system":"s"`), with(`"system":[{"type":"text","text":"first"},{"type":"text","text":"s"}]`)},
+
 	{"model of a million tokens", llm.Target{}, `{"model":"glm-5.2[1m]","messages":[{"role":"user","content":"hi"}]}`, `{"model":"glm-5.2","messages":[{"role":"user","content":"hi"}]}`},
 	{"a model that is nothing else", llm.Target{}, `{"model":"[1m]","messages":[{"role":"user","content":"hi"}]}`, ""},
 
+	{"everything with a lead", llm.Target{CacheLastBlock: true, Temperature: new(0.2), User: rawjson.Quote("u"), Lead: led.Lead}, `{"model":"g[1m]","messages":[{"role":"user","content":"hi"}]}`,
+		`{"temperature":0.2,"metadata":{"user_id":"u"},"system":[` + ours + `],"model":"g","messages":[{"role":"user","content":[{"type":"text","text":"hi",` + breakpoint + `}]}]}`},
 	{"everything", llm.Target{CacheLastBlock: true, Temperature: new(0.2), User: rawjson.Quote("u")}, `{"model":"g[1M]","messages":[{"role":"user","content":"hi"}],"system":"x-anthropic-billing-header: v;\ns"}`,
 		`{"temperature":0.2,"metadata":{"user_id":"u"},"model":"g","messages":[{"role":"user","content":[{"type":"text","text":"hi",` + breakpoint + `}]}],"system":"s"}`},
 }
