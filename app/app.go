@@ -74,9 +74,10 @@ type App struct {
 	session   string
 	store     *account.Store
 	checks    *checks
-	opened    chan struct{}  // closed when the vault was read for the first time
-	wire      *upstream.Wire // of the start plan; what was found of it holds for the run
-	renewing  sync.Mutex     // one account's credentials are renewed at a time
+	responses *proxy.ResponseStore // what clients go on from
+	opened    chan struct{}        // closed when the vault was read for the first time
+	wire      *upstream.Wire       // of the start plan; what was found of it holds for the run
+	renewing  sync.Mutex           // one account's credentials are renewed at a time
 
 	proxy    atomic.Pointer[proxy.Server]
 	active   atomic.Int64    // requests, of this proxy and of those before it
@@ -126,7 +127,7 @@ func New(o Options) (*App, error) {
 		lines: journal.New(), exchanges: history.New(), from: o.Settings, phase: state.Stopped,
 		doors: map[*door]struct{}{}, problems: map[string]state.Problem{}, changed: make(chan struct{}),
 		faults: make(chan error, 1), rewatch: make(chan struct{}, 1),
-		opened: make(chan struct{}), pools: map[string]*upstream.Pool{}, wire: new(upstream.Wire),
+		opened: make(chan struct{}), pools: map[string]*upstream.Pool{}, wire: new(upstream.Wire), responses: proxy.NewResponseStore(),
 	}
 	var err error
 	if a.models, err = upstream.ParseModels(assets.Models); err != nil {

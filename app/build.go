@@ -30,6 +30,7 @@ func (a *App) build(s settings.Settings) (*proxy.Server, error) {
 		Upstream:   u,
 		Person:     person,
 		Naming:     a.naming(s, u),
+		Responses:  a.responses,
 		Credential: c.choose,
 		ProxyKey:   s.Auth.ProxyAPIKey,
 		Transport:  a.transport,

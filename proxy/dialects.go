@@ -3,6 +3,7 @@ package proxy
 import (
 	"glmtray/proxy/dialect/chat"
 	"glmtray/proxy/dialect/messages"
+	"glmtray/proxy/dialect/responses"
 	"glmtray/proxy/llm"
 	"glmtray/proxy/rawjson"
 	"glmtray/proxy/sse"
@@ -14,9 +15,11 @@ import (
 type dialect struct {
 	name upstream.Dialect
 	// The half that serves clients.
-	decodeRequest   func(body []byte) (*incoming, *llm.Error)
-	newEncoder      func(replyOptions) encoder
-	appendResponse  func(dst []byte, r *llm.Response, o replyOptions) []byte
+	decodeRequest  func(body []byte) (*incoming, *llm.Error)
+	newEncoder     func(replyOptions) encoder
+	appendResponse func(dst []byte, r *llm.Response, o replyOptions) []byte
+	// summarize, if set, is what answers instead of appendResponse.
+	summarize       func(r *llm.Response, o replyOptions) ([]byte, *llm.Error)
 	appendError     func(dst []byte, e *llm.Error, requestID string) []byte
 	appendKeepAlive func(dst []byte) []byte
 	// The half that is a client of upstreams.
@@ -38,6 +41,10 @@ type incoming struct {
 	includeUsage, legacyFunctions bool
 	// conversation is what the client itself calls it, or nil.
 	conversation rawjson.String
+	// echo is what an answer of the Responses API repeats of the request, turn what is
+	// kept of it; nil for other dialects.
+	echo *responses.Echo
+	turn *responses.Turn
 	// release gives back the memory of the blocks.
 	release func()
 }
@@ -50,6 +57,7 @@ type replyOptions struct {
 	includeUsage    bool
 	legacyFunctions bool
 	inputEstimate   int // tokens
+	echo            *responses.Echo
 }
 
 // encoder turns events into a client's stream.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"glmtray/proxy/dialect/responses"
 	"glmtray/proxy/llm"
 	"glmtray/proxy/rawjson"
 	"glmtray/proxy/upstream"
@@ -58,6 +59,8 @@ type exchange struct {
 	client   *dialect
 	delivery *delivery
 	reply    replyOptions
+	// turn is what is kept of the request if its answer shall be.
+	turn *responses.Turn
 	// rename is the model's name for the client, where a native answer has another.
 	rename rawjson.String
 	// estimate guesses the prompt's tokens, for a Messages client whose upstream
@@ -100,6 +103,7 @@ func (x *exchange) understood(in *incoming) {
 	x.in = in
 	x.Model, x.Stream = clip(in.Model.String()), in.Stream
 	x.reply.model = slices.Clone(in.Model)
+	x.reply.echo, x.turn = in.echo, in.turn
 	x.reply.includeUsage, x.reply.legacyFunctions = in.includeUsage, in.legacyFunctions
 }
 

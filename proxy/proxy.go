@@ -55,6 +55,9 @@ type Config struct {
 	// ProxyKey must come with every request; without one only this machine's
 	// requests are served.
 	ProxyKey secret.Value
+	// Responses keeps answers of the Responses API for requests that go on from them.
+	// Servers that follow each other should share it; nil is a new one.
+	Responses *ResponseStore
 	// Naming says which model a request goes to.
 	Naming upstream.Naming
 	// Transport carries requests upstream.
@@ -114,6 +117,8 @@ type Server struct {
 	keyHash [sha256.Size]byte
 	started time.Time
 	active  atomic.Int64
+	// responses is the dialect that keeps answers in Config.Responses.
+	responses *dialect
 	// noTokenCount is set once the upstream turned out to have no count_tokens.
 	noTokenCount atomic.Bool
 }
@@ -139,7 +144,10 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Config: c, keyHash: sha256.Sum256([]byte(c.ProxyKey.Reveal())), started: time.Now()}
+	if c.Responses == nil {
+		c.Responses = NewResponseStore()
+	}
+	return &Server{Config: c, responses: newResponses(c.Responses, false), keyHash: sha256.Sum256([]byte(c.ProxyKey.Reveal())), started: time.Now()}
 }
 
 // Active returns how many requests are running.

@@ -48,6 +48,7 @@ func (s *Server) relay(x *exchange, a *answer) {
 	if err == nil {
 		a.drain()
 	}
+	s.keepStreamed(x, r.enc)
 	a.buffer.out, a.buffer.events = r.out[:0], r.events[:0]
 }
 
@@ -213,6 +214,7 @@ func (s *Server) unroll(x *exchange, a *answer) *llm.Error {
 	if x.delivery.send(out) != nil {
 		x.gaveUp(s.gone(x))
 	}
+	s.keepStreamed(x, enc)
 	return nil
 }
 
@@ -268,6 +270,15 @@ func (s *Server) replyWith(x *exchange, events []llm.Event) *llm.Error {
 	if err != nil {
 		return err
 	}
-	x.replyJSON(http.StatusOK, x.client.appendResponse(nil, response, x.reply))
+	if x.client.summarize != nil {
+		body, err := x.client.summarize(response, x.reply)
+		if err == nil {
+			x.replyJSON(http.StatusOK, body)
+		}
+		return err
+	}
+	body := x.client.appendResponse(nil, response, x.reply)
+	s.keep(x, body)
+	x.replyJSON(http.StatusOK, body)
 	return nil
 }

@@ -17,6 +17,10 @@ type route struct {
 
 var routes = []route{
 	{http.MethodPost, "/chat/completions", func(s *Server, w http.ResponseWriter, r *http.Request) { s.converse(w, r, chatDialect) }},
+	{http.MethodPost, responsesPath, func(s *Server, w http.ResponseWriter, r *http.Request) { s.converse(w, r, s.responses) }},
+	{http.MethodPost, responsesPath + "/compact", (*Server).compact},
+	{http.MethodGet, responsesPath + "/", (*Server).showResponse},
+	{http.MethodDelete, responsesPath + "/", (*Server).dropResponse},
 	{http.MethodPost, "/messages", func(s *Server, w http.ResponseWriter, r *http.Request) { s.converse(w, r, messagesDialect) }},
 	{http.MethodPost, "/messages/count_tokens", (*Server).countTokens},
 	{http.MethodGet, "/models", (*Server).listModels},
@@ -70,6 +74,9 @@ func cleanPath(path string) string {
 // of its errors and lists: Anthropic's clients name their version of the API.
 func dialectOf(r *http.Request) *dialect {
 	path := cleanPath(r.URL.Path)
+	if isResponses(path) {
+		return responsesErrors
+	}
 	if r.Header.Get("Anthropic-Version") != "" || path == "/messages" || strings.HasPrefix(path, "/messages/") {
 		return dialectNamed(upstream.Messages)
 	}

@@ -345,9 +345,9 @@ func (w *window) postJSON(path, body string) (int, string) {
 // a client of each dialect, once for each request.
 func TestStartPlan(t *testing.T) {
 	for name, o := range map[string]platform.Options{
-		"messages":           {Captcha: true},
-		"found by 404": {Captcha: true, GatewayChat: true},
-		"not told before":    {Captcha: true, CaptchaHidden: true},
+		"messages":        {Captcha: true},
+		"found by 404":    {Captcha: true, GatewayChat: true},
+		"not told before": {Captcha: true, CaptchaHidden: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			up := newProvider(t, o)

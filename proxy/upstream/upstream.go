@@ -26,6 +26,9 @@ const (
 	Chat     Dialect = "chat"     // OpenAI Chat Completions
 )
 
+// Responses is a dialect of clients alone: OpenAI Responses.
+const Responses Dialect = "responses"
+
 // Scheme is how an endpoint takes the credential.
 type Scheme uint8
 
