@@ -51,6 +51,11 @@ type Options struct {
 	NoPlan bool
 	// NoPoll says that the poll flow is gone: its paths answer 404.
 	NoPoll bool
+	// GuestSigned says that the chat site asks for a signature with each message, as the
+	// real one does of late.
+	GuestSigned bool
+	// GuestBlocked says that the chat site's firewall turns programs away.
+	GuestBlocked bool
 	// Fault, if set, may answer a request in the server's place, as the value Fault does.
 	// It returns whether it has. It may be called concurrently.
 	Fault func(w http.ResponseWriter, r *http.Request) bool
@@ -67,8 +72,9 @@ type Server struct {
 	business shelf[*user] // by business token
 	keys     shelf[*user] // by whole API key
 	revoked  shelf[bool]
-	proofs   shelf[bool] // solved captchas: false is used
-	counts   shelf[int]  // requests to models, by hash of their credential
+	proofs   shelf[bool]  // solved captchas: false is used
+	guests   shelf[guest] // by token
+	counts   shelf[int]   // requests to models, by hash of their credential
 }
 
 // user is whom a login let in.
@@ -183,6 +189,11 @@ func (s *Server) routes() []route {
 		{"GET /captcha/AliyunCaptcha.js", s.widget},
 		{"POST /captcha/verify", s.verify},
 		{"OPTIONS /captcha/verify", s.verify},
+		{"GET /guest/{$}", s.guestSite(s.guestHome)},
+		{"GET /guest/api/v1/auths/{$}", s.guestSite(s.guestWho)},
+		{"POST /guest/api/v1/auths/guest", s.guestSite(s.guestMake)},
+		{"POST /guest/api/chat/completions", s.guestSite(s.guestChat)},
+		{"POST /guest/api/v2/chat/completions", s.guestSite(s.guestChat)},
 	}
 }
 
@@ -221,7 +232,7 @@ func asksModel(r *http.Request) bool {
 func isFace(path string) bool {
 	for _, at := range []string{
 		"/_demo/", "/captcha/", "/api/oauth/", "/api/auth/", "/api/biz/", "/api/monitor/",
-		"/api/v1/oauth/", "/api/v1/client/", "/api/v1/agent/", "/api/v1/zcode-plan/", // but not /api/v1/messages
+		"/api/v1/oauth/", "/api/v1/client/", "/api/v1/agent/", "/api/v1/zcode-plan/", "/guest/", // but not /api/v1/messages
 	} {
 		if strings.HasPrefix(path, at) {
 			return true
