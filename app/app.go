@@ -109,6 +109,7 @@ type App struct {
 	vaultErr   error // why the vault could not be read
 	vaultWhere vault.Where
 	pools      map[string]*upstream.Pool // by provider and plan
+	guests     []*guests                 // the pool in use is among them
 	attempt    *attempt                  // a login that is going on
 	problems   map[string]state.Problem
 	icon       state.Icon

@@ -10,6 +10,8 @@ import (
 	"glmtray/proxy"
 	"glmtray/proxy/demo"
 	"glmtray/proxy/demo/platform"
+	"glmtray/proxy/guest"
+	"glmtray/proxy/llm"
 	"glmtray/proxy/rawjson"
 	"glmtray/proxy/upstream"
 )
@@ -26,12 +28,17 @@ func (a *App) build(s settings.Settings) (*proxy.Server, error) {
 	if c.startPlan() {
 		person = a.checks
 	}
+	choose := c.choose
+	if isGuest(s) {
+		choose = chooseGuest(a.guestPool(s, u.GuestBase()))
+	}
 	return proxy.New(proxy.Config{
 		Upstream:   u,
 		Person:     person,
 		Naming:     a.naming(s, u),
+		Thinking:   displays[s.Request.Thinking],
 		Responses:  a.responses,
-		Credential: c.choose,
+		Credential: choose,
 		ProxyKey:   s.Auth.ProxyAPIKey,
 		Transport:  a.transport,
 		Retry:      upstream.Retry{Max: s.Retry.MaxRetries, Base: s.Retry.BaseDelay()},
@@ -46,11 +53,16 @@ func (a *App) build(s settings.Settings) (*proxy.Server, error) {
 	}), nil
 }
 
+// displays are what the values of request.thinking mean.
+var displays = map[string]llm.Display{
+	settings.ThinkingField: llm.ThinkingApart, settings.ThinkingTags: llm.ThinkingInTags, settings.ThinkingHide: llm.ThinkingHidden,
+}
+
 // upstream makes the upstream that the settings choose.
 func (a *App) upstream(s settings.Settings) (upstream.Upstream, error) {
 	p := s.Active()
 	bases := upstream.Bases{
-		Anthropic: p.AnthropicBase, OpenAI: p.OpenAIBase, Start: s.StartPlan.Base,
+		Anthropic: p.AnthropicBase, OpenAI: p.OpenAIBase, Start: s.StartPlan.Base, Guest: s.Guest.Base,
 		ChatVia: upstream.Dialect(p.ChatVia), MessagesVia: upstream.Dialect(p.MessagesVia),
 	}
 	if s.Provider == settings.ProviderDemo {
@@ -59,12 +71,16 @@ func (a *App) upstream(s settings.Settings) (upstream.Upstream, error) {
 			return upstream.Upstream{}, err
 		}
 		bases.Anthropic, bases.OpenAI, bases.Start = base+"/api/anthropic", base+"/api/coding/paas/v4", demoStartPlan(s.StartPlan, base).Base
+		bases.Guest = base + "/guest"
 	}
 	u, ok := upstream.Lookup(s.Provider, s.Plan, bases)
 	if !ok {
 		return u, fmt.Errorf("the provider %s has no plan %s", s.Provider, s.Plan)
 	}
-	if u.Wire != nil {
+	switch {
+	case isGuest(s):
+		u.Rewrite = guest.Explain
+	case u.Wire != nil:
 		if err := a.startPlan(&u, s.StartPlan); err != nil {
 			return u, err
 		}

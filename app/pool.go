@@ -109,6 +109,9 @@ func membersFor(accounts []account.Account, s settings.Settings) []upstream.Memb
 
 // serves reports whether an account is one of the pool in use.
 func serves(a account.Account, s settings.Settings) bool {
+	if isGuest(s) {
+		return false
+	}
 	return a.Provider == s.Provider && !a.Credential(planOf(s)).Empty() && (s.Auth.Account == "" || s.Auth.Account == a.Name)
 }
 

@@ -184,6 +184,7 @@ func (a *App) change(next settings.Loaded) error {
 	}
 	a.mu.Lock()
 	a.loaded, a.file, a.broken, a.printer = next, next, nil, printer
+	a.settleGuests()
 	a.mu.Unlock()
 	a.keepGood()
 	a.solved(state.ProblemSettings, state.ProblemLogin, state.ProblemQuota)

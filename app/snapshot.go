@@ -39,6 +39,9 @@ func (a *App) Snapshot() state.Snapshot {
 			snapshot.Pool.Size++
 		}
 	}
+	if isGuest(s) {
+		snapshot.Pool.Size = a.guestTokens()
+	}
 	if a.attempt != nil {
 		snapshot.Login = a.attempt.state()
 	}
@@ -52,6 +55,9 @@ func (a *App) Snapshot() state.Snapshot {
 func (a *App) account() state.Account {
 	c := credentials{settings: a.loaded.Settings}
 	s, key := &c.settings, "auth.apiKey"
+	if isGuest(*s) {
+		return state.Account{Known: true}
+	}
 	own := c.own()
 	switch {
 	case c.startPlan():

@@ -144,7 +144,7 @@ func (s *Server) refused(x *exchange, resp *http.Response) *llm.Error {
 	if plain, err := unpack(body, resp.Header.Get("Content-Encoding"), maxError); err == nil {
 		body = plain
 	}
-	failure := llm.ParseError(resp.StatusCode, body)
+	failure := x.wire().parseError(resp.StatusCode, body)
 	if failure == nil {
 		failure = &llm.Error{Message: "a redirect instead of an answer; something on the way blocks the request"}
 	}
@@ -164,7 +164,7 @@ func (s *Server) openWhole(x *exchange, a *answer, body []byte) *llm.Error {
 	case text[0] == '<':
 		return s.nonsense("a web page instead of an answer; something on the way blocks the request", nil)
 	case text[0] == '{':
-		if failure := llm.ParseError(0, text); failure != nil {
+		if failure := x.wire().parseError(0, text); failure != nil {
 			s.Upstream.Explain(failure, time.Now())
 			return failure
 		}
@@ -187,7 +187,7 @@ func (s *Server) openStream(x *exchange, a *answer, src io.Reader) *llm.Error {
 		for f, ok := a.stream.Next(); ok; f, ok = a.stream.Next() {
 			if f.Data != nil {
 				a.first = f
-				return s.checkFirst(f.Data)
+				return s.checkFirst(x, f.Data)
 			}
 			a.lead = append(a.lead, f.Raw...)
 		}
@@ -211,7 +211,7 @@ func (s *Server) openShort(x *exchange, a *answer) *llm.Error {
 	rest := a.stream.Rest()
 	if rest.Data != nil {
 		a.first = rest
-		return s.checkFirst(rest.Data)
+		return s.checkFirst(x, rest.Data)
 	}
 	text := append(a.lead, rest.Raw...)
 	if isEventText(text) {
@@ -229,8 +229,8 @@ func isEventText(text []byte) bool {
 }
 
 // checkFirst finds an error in the place of the first event.
-func (s *Server) checkFirst(data []byte) *llm.Error {
-	failure := llm.ParseError(0, data)
+func (s *Server) checkFirst(x *exchange, data []byte) *llm.Error {
+	failure := x.wire().parseError(0, data)
 	if failure != nil {
 		s.Upstream.Explain(failure, time.Now())
 	}
@@ -242,7 +242,11 @@ func (s *Server) nonsense(what string, err error) *llm.Error {
 	if err == nil {
 		err = errors.New(what)
 	}
-	return &llm.Error{Kind: llm.ErrUpstream, Message: s.Upstream.Name + " sent " + what, Err: err}
+	failure := &llm.Error{Kind: llm.ErrUpstream, Message: s.Upstream.Name + " sent " + what, Err: err}
+	if s.Upstream.Rewrite != nil {
+		s.Upstream.Rewrite(failure)
+	}
+	return failure
 }
 
 // broken is the error of an answer that broke off.

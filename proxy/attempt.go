@@ -33,7 +33,7 @@ func (s *Server) send(x *exchange, out *outgoing) (*answer, *llm.Error) {
 		out.lease.Done(err)
 		if err == nil {
 			if out.switched {
-				s.Upstream.Wire.Remember(out.endpoint.Dialect)
+				s.Upstream.Found(out.endpoint)
 			}
 			return a, nil
 		}
@@ -113,7 +113,7 @@ func (s *Server) another(x *exchange, out *outgoing, err *llm.Error) (changed bo
 		out.tried = append(out.tried, out.lease.ID)
 	}
 	ask := out.ask
-	ask.Tried = out.tried
+	ask.Tried, ask.Failed = out.tried, err
 	lease, nobody := s.Credential(x.ctx, ask)
 	switch {
 	case nobody == nil && slices.Contains(out.tried, lease.ID):

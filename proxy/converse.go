@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"hash/maphash"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -81,7 +82,8 @@ func (s *Server) prepare(x *exchange, w http.ResponseWriter, r *http.Request) (*
 		return nil, err
 	}
 	x.understood(in)
-	model, err := s.choose(x, in)
+	images := in.HasImages()
+	model, err := s.choose(x, in, images)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +91,12 @@ func (s *Server) prepare(x *exchange, w http.ResponseWriter, r *http.Request) (*
 		in.Model = model
 	}
 	out := &outgoing{client: r, in: in, received: body, model: model, endpoint: s.Upstream.Endpoint(x.client.name)}
+	if images {
+		var ok bool
+		if out.endpoint, ok = s.Upstream.ForImages(out.endpoint); !ok {
+			return nil, llm.Invalid("messages", "messages: %s takes no images over the only address that is set; set providers.%s.openaiBase", s.Upstream.Name, s.Upstream.Provider)
+		}
+	}
 	// The conversation is worked out once: arranging its turns changes how it begins.
 	out.ask = Ask{Client: s.clientKey(r), Conversation: sync.OnceValue(func() string { return conversationOf(r, in) })}
 	out.lease, err = s.Credential(x.ctx, out.ask)
@@ -116,13 +124,14 @@ func (s *Server) address(x *exchange, out *outgoing) (err *llm.Error) {
 	} else if out.body, err = s.translated(x, out, target); err != nil {
 		return err
 	}
-	x.Native = same
+	x.Native = same && s.Thinking == llm.ThinkingApart
 	x.prepareEstimate(out.in, len(out.received.bytes))
 	out.header = s.Upstream.Header(out.endpoint, out.client.Header, upstream.Call{
 		Same: same, Session: sessionOf(out.client, out.in), Subagent: out.client.Header.Get("X-Claude-Code-Agent-Id") != "",
 	})
 	out.endpoint.Authorize(out.header, out.lease.Credential)
-	x.asked = acceptable(out.client, x.Stream || !same)
+	maps.Copy(out.header, out.lease.Header)
+	x.asked = acceptable(out.client, x.Stream || !x.Native)
 	out.header.Set("Accept-Encoding", strings.Join(x.asked, ", "))
 	x.announce()
 	return nil
@@ -141,7 +150,7 @@ func (s *Server) translated(x *exchange, o *outgoing, target llm.Target) (*paylo
 	size := len(o.received.bytes)
 	out := newBodyBuffer(size + size/8 + room)
 	x.hold(out)
-	out.bytes = dialectNamed(x.Wire).encodeRequest(out.bytes, in.Request, target)
+	out.bytes = x.wire().encodeRequest(out.bytes, in.Request, target)
 	// The client's dialect knows some of what must not be left out, the upstream's
 	// the rest.
 	for _, warning := range in.Warnings {

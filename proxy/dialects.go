@@ -4,6 +4,7 @@ import (
 	"glmtray/proxy/dialect/chat"
 	"glmtray/proxy/dialect/messages"
 	"glmtray/proxy/dialect/responses"
+	"glmtray/proxy/dialect/webchat"
 	"glmtray/proxy/llm"
 	"glmtray/proxy/rawjson"
 	"glmtray/proxy/sse"
@@ -26,6 +27,9 @@ type dialect struct {
 	encodeRequest  func(dst []byte, r *llm.Request, t llm.Target) []byte
 	newDecoder     func() decoder
 	decodeResponse func(dst []llm.Event, body []byte) []llm.Event
+	// parseError finds the error in a body or in a frame's data (with the status 0); nil
+	// is none. The usual shapes are llm.ParseError's.
+	parseError func(status int, body []byte) *llm.Error
 	// rewrite is what the same-dialect lane does to single frames of a stream; it
 	// appends what shall go out instead of the frame, or returns false.
 	rewrite func(dst []byte, f sse.Frame, x *exchange) ([]byte, bool)
@@ -41,6 +45,8 @@ type incoming struct {
 	includeUsage, legacyFunctions bool
 	// conversation is what the client itself calls it, or nil.
 	conversation rawjson.String
+	// prefix is what the answer to a completion begins with, or nil.
+	prefix rawjson.String
 	// echo is what an answer of the Responses API repeats of the request, turn what is
 	// kept of it; nil for other dialects.
 	echo *responses.Echo
@@ -56,7 +62,8 @@ type replyOptions struct {
 	created         int64          // seconds since 1970
 	includeUsage    bool
 	legacyFunctions bool
-	inputEstimate   int // tokens
+	inputEstimate   int            // tokens
+	prefix          rawjson.String // of a completion
 	echo            *responses.Echo
 }
 
@@ -91,9 +98,26 @@ var (
 		encodeRequest:   chat.EncodeRequest,
 		newDecoder:      func() decoder { return chat.NewDecoder() },
 		decodeResponse:  chat.DecodeResponse,
+		parseError:      llm.ParseError,
 		rewrite: func(dst []byte, f sse.Frame, x *exchange) ([]byte, bool) {
 			return dst, !x.reply.includeUsage && chat.IsUsageOnly(f.Data)
 		},
+	}
+	completionsDialect = &dialect{
+		name: upstream.Completions,
+		decodeRequest: func(body []byte) (*incoming, *llm.Error) {
+			r, err := chat.DecodeCompletion(body)
+			if err != nil {
+				return nil, err
+			}
+			return &incoming{Request: &r.Request, conversation: r.CacheKey, includeUsage: r.IncludeUsage, prefix: r.Echo}, nil
+		},
+		newEncoder: func(o replyOptions) encoder { return chat.NewCompletionEncoder(completionOptions(o), o.prefix) },
+		appendResponse: func(dst []byte, r *llm.Response, o replyOptions) []byte {
+			return chat.AppendCompletion(dst, r, completionOptions(o), o.prefix)
+		},
+		appendError:     chat.AppendError,
+		appendKeepAlive: chat.AppendKeepAlive,
 	}
 	messagesDialect = &dialect{
 		name: upstream.Messages,
@@ -113,6 +137,7 @@ var (
 		encodeRequest:   messages.EncodeRequest,
 		newDecoder:      func() decoder { return messages.NewDecoder() },
 		decodeResponse:  messages.DecodeResponse,
+		parseError:      llm.ParseError,
 		rewrite: func(dst []byte, f sse.Frame, x *exchange) ([]byte, bool) {
 			if x.estimate == nil {
 				return dst, false
@@ -122,9 +147,21 @@ var (
 	}
 )
 
+// webchatDialect is that of Z.AI's chat site, which no client speaks.
+var webchatDialect = &dialect{
+	name:           upstream.WebChat,
+	encodeRequest:  webchat.EncodeRequest,
+	newDecoder:     func() decoder { return webchat.NewDecoder() },
+	decodeResponse: webchat.DecodeResponse,
+	parseError:     webchat.ParseError,
+}
+
 func dialectNamed(name upstream.Dialect) *dialect {
-	if name == upstream.Messages {
+	switch name {
+	case upstream.Messages:
 		return messagesDialect
+	case upstream.WebChat:
+		return webchatDialect
 	}
 	return chatDialect
 }
@@ -133,6 +170,12 @@ func chatOptions(o replyOptions) chat.EncoderOptions {
 	return chat.EncoderOptions{
 		Model: o.model, ID: rawjson.Quote("chatcmpl-" + o.id), Created: o.created,
 		IncludeUsage: o.includeUsage, LegacyFunctions: o.legacyFunctions, InputEstimate: o.inputEstimate,
+	}
+}
+
+func completionOptions(o replyOptions) chat.EncoderOptions {
+	return chat.EncoderOptions{
+		Model: o.model, ID: rawjson.Quote("cmpl-" + o.id), Created: o.created, IncludeUsage: o.includeUsage, InputEstimate: o.inputEstimate,
 	}
 }
 

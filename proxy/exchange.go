@@ -104,6 +104,7 @@ func (x *exchange) understood(in *incoming) {
 	x.Model, x.Stream = clip(in.Model.String()), in.Stream
 	x.reply.model = slices.Clone(in.Model)
 	x.reply.echo, x.turn = in.echo, in.turn
+	x.reply.prefix = slices.Clone(in.prefix)
 	x.reply.includeUsage, x.reply.legacyFunctions = in.includeUsage, in.legacyFunctions
 }
 
@@ -115,6 +116,9 @@ func clip(name string) string {
 	}
 	return name
 }
+
+// wire is the dialect of the upstream that the request goes to.
+func (x *exchange) wire() *dialect { return dialectNamed(x.Wire) }
 
 // hold keeps a buffer until letGo.
 func (x *exchange) hold(b *bodyBuffer) { x.held = append(x.held, b) }

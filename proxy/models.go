@@ -51,28 +51,54 @@ func shapeModel(r *http.Request, m upstream.Model) any {
 
 // listModels answers from the built-in list; it needs no upstream and no account.
 func (s *Server) listModels(w http.ResponseWriter, r *http.Request) {
-	list := []any{}
-	var first, last *string
-	for _, m := range s.Upstream.Models {
-		if m.Listed {
-			list = append(list, shapeModel(r, m))
-			if first == nil {
-				first = &m.ID
+	var models []upstream.Model
+	anthropic := dialectOf(r).name == upstream.Messages
+	if anthropic {
+		// Such clients offer only what has a name of Anthropic's, or one from the settings.
+		for _, name := range s.Naming.Names() {
+			if m, ok := s.model(name); ok {
+				models = append(models, m)
 			}
-			last = &m.ID
 		}
 	}
-	if dialectOf(r).name == upstream.Messages {
-		writeJSON(w, map[string]any{"data": list, "has_more": false, "first_id": first, "last_id": last})
+	for _, m := range s.Upstream.Models {
+		if m.Listed {
+			models = append(models, m)
+		}
+	}
+	list := make([]any, 0, len(models))
+	for _, m := range models {
+		list = append(list, shapeModel(r, m))
+	}
+	if !anthropic {
+		writeJSON(w, map[string]any{"object": "list", "data": list})
 		return
 	}
-	writeJSON(w, map[string]any{"object": "list", "data": list})
+	page := map[string]any{"data": list, "has_more": false, "first_id": nil, "last_id": nil}
+	if n := len(models); n > 0 {
+		page["first_id"], page["last_id"] = models[0].ID, models[n-1].ID
+	}
+	writeJSON(w, page)
+}
+
+// model finds a model by its own name or by another that stands for it, which it then
+// has.
+func (s *Server) model(name string) (upstream.Model, bool) {
+	m, ok := s.Upstream.Models.Lookup(name)
+	if ok {
+		return m, true
+	}
+	m, ok = s.Upstream.Models.Lookup(s.Naming.Resolve(name, false))
+	if ok {
+		m.ID, m.Name = name, m.Name+" as "+name
+	}
+	return m, ok
 }
 
 // showModel answers for one model, listed or not.
 func (s *Server) showModel(w http.ResponseWriter, r *http.Request) {
 	id := cleanPath(r.URL.Path)[len("/models/"):]
-	m, ok := s.Upstream.Models.Lookup(id)
+	m, ok := s.model(id)
 	if !ok {
 		s.refuse(w, r, &llm.Error{Kind: llm.ErrNotFound, Message: "no model " + id + " is known here; models that are not listed are sent upstream all the same"})
 		return

@@ -60,6 +60,9 @@ type Config struct {
 	Responses *ResponseStore
 	// Naming says which model a request goes to.
 	Naming upstream.Naming
+	// Thinking says how clients are shown what models think. Where that is not apart,
+	// no answer passes through as it is.
+	Thinking llm.Display
 	// Transport carries requests upstream.
 	Transport http.RoundTripper
 	Retry     upstream.Retry
@@ -95,8 +98,10 @@ type Ask struct {
 	// Conversation identifies the client's conversation, so that it can stay with the
 	// account that it has. It is only worked out when it is called.
 	Conversation func() string
-	// Tried are the accounts that have failed for this request.
-	Tried []string
+	// Tried are the accounts that have failed for this request, the last of them with
+	// the error Failed.
+	Tried  []string
+	Failed *llm.Error
 }
 
 // Person shows upstreams that there is one, by solving what they ask for. The methods may

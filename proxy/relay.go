@@ -60,16 +60,18 @@ type relayer struct {
 	native bool
 	dec    decoder
 	enc    encoder
-	events []llm.Event
-	out    []byte
-	over   bool // the answer has ended, well or with an error
+	// present shows the thinking, but not in the native lane.
+	present llm.Presenter
+	events  []llm.Event
+	out     []byte
+	over    bool // the answer has ended, well or with an error
 }
 
 func newRelayer(s *Server, x *exchange, a *answer) *relayer {
 	return &relayer{
 		server: s, x: x, a: a, native: x.Native,
-		dec: dialectNamed(x.Wire).newDecoder(), enc: x.client.newEncoder(x.reply),
-		events: a.buffer.events, out: a.buffer.out,
+		dec: x.wire().newDecoder(), enc: x.client.newEncoder(x.reply),
+		events: a.buffer.events, out: a.buffer.out, present: llm.Presenter{Display: s.Thinking},
 	}
 }
 
@@ -103,8 +105,12 @@ func (r *relayer) frame(f sse.Frame) {
 
 // take notes the events at hand, and encodes them if they are to be.
 func (r *relayer) take(encode bool) {
-	for i := range r.events {
-		e := &r.events[i]
+	events := r.events
+	if !r.native {
+		events = r.present.Present(events)
+	}
+	for i := range events {
+		e := &events[i]
 		r.x.event(e)
 		switch e.Kind {
 		case llm.EventStart:
@@ -112,9 +118,7 @@ func (r *relayer) take(encode bool) {
 		case llm.EventBlockStart:
 			r.x.names.Restore(e)
 		case llm.EventError:
-			if e.Err.Status == 0 && e.Err.Code != "" {
-				r.server.Upstream.Explain(e.Err, time.Now())
-			}
+			r.server.explain(e.Err)
 			r.x.gaveUp(e.Err)
 			r.over = true
 		case llm.EventFinish:
@@ -151,7 +155,7 @@ func (r *relayer) finish(err error) {
 
 // collect answers a batch client from a stream.
 func (s *Server) collect(x *exchange, a *answer) *llm.Error {
-	dec := dialectNamed(x.Wire).newDecoder()
+	dec := x.wire().newDecoder()
 	x.Native = false
 	var events []llm.Event
 	size := 0
@@ -200,10 +204,11 @@ func isOver(events []llm.Event) bool {
 // unroll answers a streaming client from a batch.
 func (s *Server) unroll(x *exchange, a *answer) *llm.Error {
 	x.Native = false
-	events := dialectNamed(x.Wire).decodeResponse(nil, a.body)
+	events := x.wire().decodeResponse(nil, a.body)
 	if failure := s.failure(events); failure != nil {
 		return failure
 	}
+	events = s.present(events)
 	enc := x.client.newEncoder(x.reply)
 	var out []byte
 	for i := range events {
@@ -218,16 +223,28 @@ func (s *Server) unroll(x *exchange, a *answer) *llm.Error {
 	return nil
 }
 
+// present shows the thinking of a whole answer as the settings want it.
+func (s *Server) present(events []llm.Event) []llm.Event {
+	p := llm.Presenter{Display: s.Thinking}
+	return p.Present(events)
+}
+
 // failure returns the error that events end in, explained, if they do.
 func (s *Server) failure(events []llm.Event) *llm.Error {
 	if n := len(events); n > 0 && events[n-1].Kind == llm.EventError {
 		err := events[n-1].Err
-		if err.Code != "" {
-			s.Upstream.Explain(err, time.Now())
-		}
+		s.explain(err)
 		return err
 	}
 	return nil
+}
+
+// explain says what an error within an answer means. Those of the relay itself, which
+// have a status or no code, say so already.
+func (s *Server) explain(err *llm.Error) {
+	if err.Status == 0 && (err.Code != "" || s.Upstream.Rewrite != nil) {
+		s.Upstream.Explain(err, time.Now())
+	}
 }
 
 // gaveUp notes the error of an answer that had begun.
@@ -243,7 +260,7 @@ func (x *exchange) gaveUp(err *llm.Error) {
 
 // batch answers a batch client from a batch.
 func (s *Server) batch(x *exchange, a *answer) *llm.Error {
-	events := dialectNamed(x.Wire).decodeResponse(nil, a.body)
+	events := x.wire().decodeResponse(nil, a.body)
 	if failure := s.failure(events); failure != nil {
 		return failure
 	}
@@ -262,6 +279,7 @@ func (s *Server) replyWith(x *exchange, events []llm.Event) *llm.Error {
 	if failure := s.failure(events); failure != nil {
 		return failure
 	}
+	events = s.present(events)
 	for i := range events {
 		x.event(&events[i])
 		x.names.Restore(&events[i])

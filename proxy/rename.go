@@ -11,8 +11,8 @@ import (
 
 // choose decides which model the request goes to. The answer will carry the name that
 // the client asked for, if it asked for one.
-func (s *Server) choose(x *exchange, in *incoming) (model rawjson.String, err *llm.Error) {
-	asked, images := in.Model.String(), in.HasImages()
+func (s *Server) choose(x *exchange, in *incoming, images bool) (model rawjson.String, err *llm.Error) {
+	asked := in.Model.String()
 	name := s.Naming.Resolve(asked, images)
 	switch {
 	case name == "":

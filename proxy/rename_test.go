@@ -96,3 +96,108 @@ func TestImagesAreNotLost(t *testing.T) {
 		}
 	})
 }
+
+// TestImagesGoWhereTheyAreSeen holds that requests with images take the way on which the
+// provider does not drop them, and that the others stay on theirs.
+func TestImagesGoWhereTheyAreSeen(t *testing.T) {
+	const image = `data:image/png;base64,iVBORw0KGgo=`
+	text := `{"model":"glm-4.6v","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}`
+	requests := map[string][2]string{
+		"/v1/chat/completions": {text, `{"model":"glm-4.6v","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"` + image + `"}}]}]}`},
+		"/v1/messages": {text, `{"model":"glm-4.6v","max_tokens":9,"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":[
+			{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo="}}]}]}]}`},
+		"/v1/responses": {`{"model":"glm-4.6v","input":"hi"}`, `{"model":"glm-4.6v","input":[{"role":"user","content":[{"type":"input_image","image_url":"` + image + `"}]}]}`},
+	}
+	requests["/v1/messages"] = [2]string{text, strings.Replace(requests["/v1/messages"][1], `"messages":[`,
+		`"messages":[{"role":"user","content":"look"},{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"look","input":{}}]},`, 1)}
+	for _, provider := range []string{"zai", "bigmodel"} {
+		var path, got string
+		base := serveUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			path, got = r.URL.Path, string(body)
+			w.Header().Set("Content-Type", "application/json")
+			if strings.HasSuffix(path, "/messages") {
+				_, _ = io.WriteString(w, `{"id":"1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`)
+				return
+			}
+			_, _ = io.WriteString(w, `{"id":"1","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}`)
+		})
+		use := func(bases upstream.Bases) string {
+			return serveProxy(t, bases, func(c *Config) {
+				u, _ := upstream.Lookup(provider, "coding-plan", bases)
+				u.Models = c.Upstream.Models
+				c.Upstream = u
+			})
+		}
+		both := use(upstream.Bases{Anthropic: base, OpenAI: base + "/v4", ChatVia: upstream.Messages, MessagesVia: upstream.Messages})
+		one := use(upstream.Bases{Anthropic: base})
+		for client, bodies := range requests {
+			if resp, answer := post(t, both+client, nil, []byte(bodies[0])); resp.StatusCode != 200 || path != "/v1/messages" {
+				t.Errorf("%s%s without images: %d, went to %s: %s", provider, client, resp.StatusCode, path, answer)
+			}
+			resp, answer := post(t, both+client, nil, []byte(bodies[1]))
+			if resp.StatusCode != 200 || path != "/v4/chat/completions" || !strings.Contains(got, image) {
+				t.Errorf("%s%s with an image: %d, went to %s with %s: %s", provider, client, resp.StatusCode, path, got, answer)
+			}
+			path = ""
+			resp, answer = post(t, one+client, nil, []byte(bodies[1]))
+			if resp.StatusCode != 400 || path != "" || !strings.Contains(string(answer), "takes no images") {
+				t.Errorf("%s%s with nowhere to go: %d, went to %q: %s", provider, client, resp.StatusCode, path, answer)
+			}
+		}
+	}
+}
+
+// TestOtherNamesAreListed holds that clients of Anthropic's are told the names that stand
+// for models, and that every client can ask about one.
+func TestOtherNamesAreListed(t *testing.T) {
+	url := serveProxy(t, upstream.Bases{Anthropic: "http://127.0.0.1:1"}, func(c *Config) {
+		c.Naming = upstream.Naming{
+			Models: c.Upstream.Models, Aliases: upstream.ParseAliases("best=glm-5.2 my-*=glm-5.1 claude-haiku=glm-4.7 lost=unheard-of"),
+			Families: upstream.Families{Opus: "glm-5.2", Sonnet: "glm-5.1", Haiku: "glm-4.5-air"},
+		}
+	})
+	type list struct {
+		Data []struct {
+			ID   string `json:"id"`
+			Name string `json:"display_name"`
+			Max  int    `json:"max_input_tokens"`
+		}
+		First string `json:"first_id"`
+	}
+	read := func(path string, header http.Header, into any) {
+		t.Helper()
+		resp, body := get(t, url+path, header)
+		if err := json.Unmarshal(body, into); err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%s: %d %v: %s", path, resp.StatusCode, err, body)
+		}
+	}
+	ids := func(l list) string {
+		var ids []string
+		for _, m := range l.Data {
+			ids = append(ids, m.ID)
+		}
+		return strings.Join(ids, " ")
+	}
+	anthropic := http.Header{"Anthropic-Version": {"2023-06-01"}}
+	var others, theirs list
+	read("/v1/models", nil, &others)
+	read("/v1/models", anthropic, &theirs)
+	if want := "best claude-haiku claude-opus claude-sonnet " + ids(others); ids(theirs) != want || theirs.First != "best" {
+		t.Errorf("got  %s\nwant %s", ids(theirs), want)
+	}
+	if m := theirs.Data[2]; m.Name != "GLM-5.2 as claude-opus" || m.Max == 0 {
+		t.Errorf("got %+v", m)
+	}
+	for _, header := range []http.Header{nil, anthropic} {
+		for _, id := range []string{"claude-opus-4-1-20250805", "my-own", "best"} {
+			var m struct{ ID string }
+			if read("/v1/models/"+id, header, &m); m.ID != id {
+				t.Errorf("asked for %s, got %s", id, m.ID)
+			}
+		}
+	}
+	if resp, _ := get(t, url+"/v1/models/lost", nil); resp.StatusCode != 404 {
+		t.Errorf("a name for a model that is not known: %d", resp.StatusCode)
+	}
+}

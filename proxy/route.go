@@ -17,6 +17,7 @@ type route struct {
 
 var routes = []route{
 	{http.MethodPost, "/chat/completions", func(s *Server, w http.ResponseWriter, r *http.Request) { s.converse(w, r, chatDialect) }},
+	{http.MethodPost, "/completions", func(s *Server, w http.ResponseWriter, r *http.Request) { s.converse(w, r, completionsDialect) }},
 	{http.MethodPost, responsesPath, func(s *Server, w http.ResponseWriter, r *http.Request) { s.converse(w, r, s.responses) }},
 	{http.MethodPost, responsesPath + "/compact", (*Server).compact},
 	{http.MethodGet, responsesPath + "/", (*Server).showResponse},

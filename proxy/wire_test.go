@@ -105,7 +105,7 @@ func TestWireTurnsBack(t *testing.T) {
 	eachClient(t, func(t *testing.T, l lane, body []byte) {
 		g := newGateway(t, bothPaths, missing("/chat/completions", http.NotFound), func(c *Config) {
 			choosing(c)
-			c.Upstream.Wire.Remember(upstream.Chat)
+			c.Upstream.Found(c.Upstream.Chat)
 		})
 		g.served(t, l, body)
 		g.served(t, l, body)

@@ -266,8 +266,11 @@ func (m menu) provider() Item {
 func (m menu) plan() Item {
 	note, fixed := m.fixed("plan")
 	out := Item{Label: m.p.Text("tray.plan"), Items: []Item{note}}
-	for _, id := range []string{settings.PlanCoding, settings.PlanStart} {
-		out.Items = append(out.Items, choice(m.planName(id), Intent{UsePlan, id}, m.plans() && m.s.Plan == id, fixed || !m.plans()))
+	for _, id := range []string{settings.PlanCoding, settings.PlanStart, settings.PlanGuest} {
+		item := choice(m.planName(id), Intent{UsePlan, id}, m.plans() && m.s.Plan == id, fixed || !m.plans())
+		// The guest plan seldom works, so only those see it who have it from the settings.
+		item.Hidden = id == settings.PlanGuest && m.s.Plan != id
+		out.Items = append(out.Items, item)
 	}
 	return out
 }

@@ -14,10 +14,11 @@ func check(s Settings, origin func(string) Origin, ps *problems) (notes []string
 	case s.Provider == ProviderCustom && active.AnthropicBase == "" && active.OpenAIBase == "":
 		ps.add(origin("provider"), "provider", "%s has no address: set providers.%s.anthropicBase, providers.%s.openaiBase, or both",
 			s.Provider, s.Provider, s.Provider)
-	case (s.Provider == ProviderZAI || s.Provider == ProviderBigmodel) && s.Plan == PlanCoding && active.AnthropicBase == "":
-		// The coding plan is reached over its Messages endpoint alone.
+	case s.Provider != ProviderCustom && s.Provider != ProviderDemo && s.Plan == PlanCoding && active.AnthropicBase == "" && active.OpenAIBase == "":
 		key := "providers." + s.Provider + ".anthropicBase"
-		ps.add(origin(key), key, "must not be empty: the coding plan is reached there")
+		ps.add(origin(key), key, "and providers.%s.openaiBase must not both be empty: the coding plan is reached there", s.Provider)
+	case s.Provider == ProviderBigmodel && s.Plan == PlanGuest:
+		ps.add(origin("plan"), "plan", "guest is a plan of Z.AI's chat site alone: choose the provider zai, or another plan")
 	}
 	for _, base := range []string{active.AnthropicBase, active.OpenAIBase} {
 		if leaksKeys(base) {

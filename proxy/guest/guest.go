@@ -127,9 +127,9 @@ func New(o Options) *Pool {
 }
 
 // Run fills the pool and replaces what is thrown away, one fetch at a time, until ctx
-// ends; then it returns nil. A pool of no tokens, or of an address that is none, only
+// ends. A pool of no tokens, or of an address that is none, only
 // waits: Pick says what is wrong. It is called once.
-func (p *Pool) Run(ctx context.Context) error {
+func (p *Pool) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause := p.due()
 		if pause == 0 {
@@ -139,7 +139,6 @@ func (p *Pool) Run(ctx context.Context) error {
 		}
 		sleep(ctx, pause, p.wake)
 	}
-	return nil
 }
 
 // never is the pause of a pool that has nothing to fetch.

@@ -25,13 +25,14 @@ func demoSite(t *testing.T, o platform.Options) (*platform.Server, *guest.Pool, 
 	t.Cleanup(server.Close)
 	p := guest.New(guest.Options{Base: server.URL + "/guest", Size: 2, Version: "test"})
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error)
-	go func() { ended <- p.Run(ctx) }()
+	ended := make(chan struct{})
+	go func() {
+		p.Run(ctx)
+		close(ended)
+	}()
 	t.Cleanup(func() {
 		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
+		<-ended
 	})
 	return s, p, server.URL + "/guest"
 }

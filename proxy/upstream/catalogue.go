@@ -11,6 +11,7 @@ type Bases struct {
 	Anthropic string // …/api/anthropic; requests go to {base}/v1/messages
 	OpenAI    string // …/api/coding/paas/v4; requests go to {base}/chat/completions
 	Start     string // …/api/v1/zcode-plan; requests go to {base}/anthropic/v1/messages
+	Guest     string // the chat site; requests go to {base}/api/chat/completions
 }
 
 // Lookup returns the upstream of a provider and plan, or false if there is none.
@@ -23,8 +24,11 @@ func Lookup(provider, plan string, bases Bases) (Upstream, bool) {
 		"bigmodel/start-plan":  startPlan,
 		"custom/coding-plan":   custom,
 		"custom/start-plan":    custom,
+		"custom/guest":         custom,
+		"zai/guest":            guest,
 		"demo/coding-plan":     demo,
 		"demo/start-plan":      startPlan,
+		"demo/guest":           guest,
 	}[provider+"/"+plan]
 	if make == nil {
 		return Upstream{}, false

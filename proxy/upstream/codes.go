@@ -92,6 +92,9 @@ var codes = map[string]code{
 // when a retry makes sense, and what a person can do. The provider's own words stay
 // in the message. now and the local zone are used to name the time of a reset.
 func (u *Upstream) Explain(e *llm.Error, now time.Time) {
+	if u.Rewrite != nil && u.Rewrite(e) {
+		return
+	}
 	told := e.Message
 	e.Message = u.Name + ": " + told
 	if e.Code != "" && !strings.Contains(told, e.Code) {

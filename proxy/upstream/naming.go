@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -39,6 +40,25 @@ func ParseAliases(text string) []Alias {
 		}
 	}
 	return list
+}
+
+// Names are the other names of models that can be told: aliases without stars, and one
+// for each of Anthropic's families.
+func (n *Naming) Names() []string {
+	var names []string
+	for _, a := range n.Aliases {
+		if !strings.Contains(a.Name, "*") {
+			names = append(names, a.Name)
+		}
+	}
+	for _, f := range []struct{ name, model string }{
+		{"claude-opus", n.Families.Opus}, {"claude-sonnet", n.Families.Sonnet}, {"claude-haiku", n.Families.Haiku},
+	} {
+		if f.model != "" && !slices.Contains(names, f.name) {
+			names = append(names, f.name)
+		}
+	}
+	return names
 }
 
 // Resolve returns the model that a request goes to; asked may be empty, and so may be the

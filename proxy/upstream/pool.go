@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"container/list"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -126,7 +127,11 @@ type Lease struct {
 	Name       string // of the account, for people
 	User       string // whose the account is, for the provider; empty if it is not known
 	Credential secret.Value
-	pool       *Pool
+	// Header is what goes along with this credential, and stands over other headers.
+	Header http.Header
+	// Ended, if set, is told how the request ended instead of a Pool.
+	Ended func(*llm.Error)
+	pool  *Pool
 }
 
 // Pick picks an account for a request of a conversation; an empty session is a
@@ -151,7 +156,7 @@ func (p *Pool) Pick(session string, tried ...string) (Lease, *llm.Error) {
 	m.turn, m.lastUsed = p.turn, now
 	m.requests++
 	p.remember(session, m, now)
-	return Lease{m.ID, m.Name, m.User, m.Credential, p}, nil
+	return Lease{ID: m.ID, Name: m.Name, User: m.User, Credential: m.Credential, pool: p}, nil
 }
 
 // nearest returns the account that is back first, of those that come back by themselves
@@ -273,6 +278,9 @@ func (m *member) back(now time.Time, alike bool) *llm.Error {
 // Done tells how the request ended; nil is a good end. What is the fault of the request
 // or of the client says nothing about the account.
 func (l Lease) Done(err *llm.Error) {
+	if l.Ended != nil {
+		l.Ended(err)
+	}
 	p := l.pool
 	if p == nil {
 		return

@@ -24,10 +24,15 @@ type Dialect string
 const (
 	Messages Dialect = "messages" // Anthropic Messages
 	Chat     Dialect = "chat"     // OpenAI Chat Completions
+	WebChat  Dialect = "webchat"  // Z.AI's chat site
 )
 
-// Responses is a dialect of clients alone: OpenAI Responses.
-const Responses Dialect = "responses"
+// The dialects of clients alone: OpenAI Responses, and the older Completions, which are
+// served as Chat Completions are.
+const (
+	Responses   Dialect = "responses"
+	Completions Dialect = "completions"
+)
 
 // Scheme is how an endpoint takes the credential.
 type Scheme uint8
@@ -43,6 +48,8 @@ type Endpoint struct {
 	Dialect Dialect
 	URL     string // where requests are posted, complete
 	Scheme  Scheme
+	// DropsImages says that images sent there reach no model, and nobody is told.
+	DropsImages bool
 }
 
 // Upstream is one provider and plan. It is a value to be copied and changed before
@@ -55,6 +62,8 @@ type Upstream struct {
 	// Messages and Chat are the endpoints; at least one is set. A client whose
 	// dialect has none is translated.
 	Messages, Chat Endpoint
+	// Site are the chat site's older and newer endpoint, which stand alone.
+	Site [2]Endpoint
 	// Identity is what the program says of itself; see [Identity].
 	Identity Identity
 	// Trace says which of the trace headers the endpoint's own client sends.
@@ -70,37 +79,56 @@ type Upstream struct {
 	ChatVia, MessagesVia Dialect
 	// Wire, if set, says which of the two endpoints is used for all clients.
 	Wire *Wire
+	// Rewrite, if set, says in words what an error of the endpoints means, before anything
+	// else does, and reports whether it knew. It may be called concurrently.
+	Rewrite func(*llm.Error) bool
 }
 
 // Wire chooses between the two endpoints of an upstream of which only one may be there.
-// Messages is tried first; what was found is remembered. It may be used concurrently.
-type Wire struct{ chat atomic.Bool }
+// The first is tried first; what was found is remembered. It may be used concurrently.
+type Wire struct{ second atomic.Bool }
 
-// Remember notes that the endpoint of a dialect is the one that is there.
-func (w *Wire) Remember(d Dialect) { w.chat.Store(d == Chat) }
+// pair are the two endpoints that Wire chooses from.
+func (u *Upstream) pair() (first, second Endpoint) {
+	if u.Site[0].URL != "" {
+		return u.Site[0], u.Site[1]
+	}
+	return u.Messages, u.Chat
+}
+
+// Found notes that an endpoint is the one that is there.
+func (u *Upstream) Found(e Endpoint) {
+	_, second := u.pair()
+	u.Wire.second.Store(e == second)
+}
 
 // Other returns the endpoint to try where one was not found, and whether there is one.
 func (u *Upstream) Other(e Endpoint) (Endpoint, bool) {
-	if u.Wire == nil || u.Messages.URL == "" || u.Chat.URL == "" {
+	first, second := u.pair()
+	if u.Wire == nil || first.URL == "" || second.URL == "" {
 		return Endpoint{}, false
 	}
-	if e.Dialect == Messages {
-		return u.Chat, true
+	if e == first {
+		return second, true
 	}
-	return u.Messages, true
+	return first, true
 }
 
 // Endpoint returns the endpoint for a client of a dialect: the one that the settings name,
 // else the one of the same dialect, so that nothing needs to be translated; the other if
 // that is not there.
 func (u *Upstream) Endpoint(client Dialect) Endpoint {
+	if client == Completions {
+		client = Chat
+	}
 	via := client
 	switch {
 	case u.Wire != nil:
-		via = Messages
-		if u.Wire.chat.Load() {
-			via = Chat
+		first, second := u.pair()
+		if u.Wire.second.Load() {
+			return second
 		}
+		return first
 	case client == Chat && u.ChatVia != "":
 		via = u.ChatVia
 	case client != Chat && u.MessagesVia != "":
@@ -114,6 +142,17 @@ func (u *Upstream) Endpoint(client Dialect) Endpoint {
 		return first
 	}
 	return other
+}
+
+// ForImages returns the endpoint for a request with images that would go to e: another,
+// if e drops them. It reports whether there is one that takes them.
+func (u *Upstream) ForImages(e Endpoint) (Endpoint, bool) {
+	for _, e := range []Endpoint{e, u.Chat, u.Messages} {
+		if e.URL != "" && !e.DropsImages {
+			return e, true
+		}
+	}
+	return Endpoint{}, false
 }
 
 // TargetFor returns what a request for a model must heed. name is the literal that
@@ -150,6 +189,9 @@ const anthropicVersion = "2023-06-01"
 func (u *Upstream) Header(e Endpoint, client http.Header, call Call) http.Header {
 	h := make(http.Header, 24)
 	h["Content-Type"] = []string{"application/json"}
+	if e.Dialect == WebChat {
+		return h // what the site expects comes with each token
+	}
 	if e.Dialect == Messages {
 		h["Anthropic-Version"] = []string{anthropicVersion}
 		if v := client["Anthropic-Version"]; len(v) > 0 && call.Same {

@@ -44,7 +44,7 @@ func TestEndpointPrefersTheClientsDialect(t *testing.T) {
 	both, _ := Lookup("custom", "coding-plan", Bases{Anthropic: "http://a", OpenAI: "http://o/v1"})
 	start, _ := Lookup("zai", "start-plan", Bases{Start: "http://g"})
 	found, _ := Lookup("zai", "start-plan", Bases{Start: "http://g"})
-	found.Wire.Remember(Chat)
+	found.Found(found.Chat)
 	one, _ := Lookup("custom", "coding-plan", Bases{OpenAI: "http://o/v1"})
 	for _, tc := range []struct {
 		u            Upstream

@@ -4,5 +4,12 @@ package upstream
 // endpoint, as ZCode itself uses it; the same key on the general base would draw
 // on the account's cash balance.
 func zaiCoding(b Bases) Upstream {
-	return Upstream{Name: "Z.AI", GLM: true, Trace: TraceSession, Messages: messagesAt(b.Anthropic, APIKey), Chat: chatAt(b.OpenAI)}
+	return Upstream{Name: "Z.AI", GLM: true, Trace: TraceSession, Messages: blind(messagesAt(b.Anthropic, APIKey)), Chat: chatAt(b.OpenAI)}
+}
+
+// blind is an endpoint that drops images, as users of the Messages endpoints of Z.AI and
+// Bigmodel report.
+func blind(e Endpoint) Endpoint {
+	e.DropsImages = true
+	return e
 }

@@ -9,7 +9,8 @@
 // with [AppendError]. For an upstream that speaks it, start with [EncodeRequest];
 // the answer is read with [NewDecoder] or [DecodeResponse]. A request that stays in
 // this dialect is not written anew: [Request.PassEdits] names the few bytes to
-// change.
+// change. [DecodeCompletion], [NewCompletionEncoder] and [AppendCompletion] are the same
+// for clients of the older endpoint, /v1/completions.
 //
 // The format is that of the OpenAI API reference, with what has grown around it:
 // reasoning_content (DeepSeek, Z.AI), reasoning and reasoning_details (OpenRouter),
