@@ -39,8 +39,9 @@ test-unit: tools ## run the Go tests with -race, then the long ones without
 	@# Each stream torn and cut at every byte: without -race, which is ten times slower.
 	go test -run 'Torn|Suite' ./proxy/...
 
-test-clients: $(BIN) ## run Claude Code and other real clients against the demo
+test-clients: $(BIN) ## run Claude Code and other real clients, and the official SDKs, against the demo
 	build/clients/run.sh
+	build/sdks/run.sh
 
 # Where the tests leave pictures of what they saw.
 ARTIFACTS ?= $(CURDIR)/bin/artifacts

@@ -42,7 +42,7 @@ func (a *App) guestPool(s settings.Settings, base string) *guest.Pool {
 		}
 	}
 	pool := guest.New(guest.Options{
-		Base: base, Size: s.Guest.PoolSize, Version: a.options.Version, Transport: a.transport, Log: a.log,
+		Base: base, Size: s.Guest.PoolSize, Version: a.options.Version, Transport: a.transport, Log: a.log, Changed: a.announce,
 	})
 	life, stop := context.WithCancel(a.life)
 	a.guests = append(a.guests, &guests{pool, s.Provider, s.Guest, stop})

@@ -69,7 +69,9 @@ func TestCompletionsRefuse(t *testing.T) {
 		`{"model":"m","prompt":["a","b"]}`: "prompt", `{"model":"m","prompt":"a","suffix":"b"}`: "suffix", `{"model":"m","prompt":"a","n":2}`: "n", `{"prompt":"a"}`: "model",
 	} {
 		resp, answer := post(t, url, nil, []byte(body))
-		var in struct{ Error struct{ Message, Type, Param string } }
+		var in struct {
+			Error struct{ Message, Type, Param string }
+		}
 		if err := json.Unmarshal(answer, &in); err != nil || resp.StatusCode != 400 || in.Error.Param != field || in.Error.Type != "invalid_request_error" {
 			t.Errorf("%s: %d %s", body, resp.StatusCode, answer)
 		}

@@ -1,7 +1,8 @@
 //go:build clients && unix
 
-// Package clients runs real coding tools, as a person would, through the built glmtray: Claude Code, opencode, Qwen Code
-// and Cline, headless, each with a plain prompt and with prompts that make it run its own tools.
+// Package clients runs real coding tools, as a person would, through the built glmtray: Claude Code, opencode, Qwen Code,
+// Cline, Codex and Continue, headless, each with a plain prompt and with prompts that make it run its own tools. Between
+// them they speak all three dialects that glmtray serves: Messages, chat completions and Responses.
 //
 // Nothing here leaves the machine: the answers come from glmtray's demo upstream, and every other way out is closed. The
 // tests never log in, never read the home folder of the person who runs them, and keep no prompt.
@@ -25,7 +26,7 @@ import (
 )
 
 // TestClients holds the promise that a tool works when its base URL is pointed at glmtray. Each lane gives the clients
-// another upstream, so that both dialects are passed through and both are translated.
+// another upstream, so that both of its dialects are passed through and all three of the clients' are translated.
 func TestClients(t *testing.T) {
 	bin := glmtrayProgram(t)
 	demo := startServer(t, bin, "--demo")
@@ -34,7 +35,7 @@ func TestClients(t *testing.T) {
 
 	for _, lane := range []struct {
 		name, base string
-		tools      int // how many of a client's tools are tried
+		tools      int // how many of a client's tools are tried, where it has as many
 	}{
 		{"demo", demo, 2},
 		{"chat", chat, 1},
@@ -61,7 +62,7 @@ func testClient(t *testing.T, c client, base string, tools int) {
 		t.Errorf("plain prompt: the output does not hold the prompt's word %q:\n%s", word, out)
 	}
 
-	for _, tool := range c.tools[:tools] {
+	for _, tool := range c.tools[:min(tools, len(c.tools))] {
 		t.Run(tool.name, func(t *testing.T) { testTool(t, s, tool) })
 	}
 }
@@ -79,7 +80,7 @@ func testTool(t *testing.T, s *session, tool tool) {
 	}
 
 	out := s.run(t, s.client.withTools("demo:tool "+tool.name+" "+string(args)))
-	got, err := s.client.read(out)
+	got, err := s.client.read(s, out)
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}

@@ -30,13 +30,19 @@ cp "$here/package.json" package.json
 # No lock file: it would name the registry that this machine happens to use. Every version in package.json is exact.
 npm install --no-package-lock --no-audit --no-fund --no-progress --no-update-notifier --loglevel=error
 
-# Claude Code and opencode put their native program in place in an install script; npm goes on when one fails.
-# cline is optional: it has no program for every system.
-for client in claude opencode qwen cline; do
-	[ "$client" != cline ] || [ -e node_modules/.bin/cline ] || continue
+# Most clients are native programs, which an install script puts in place or an optional package of this system brings;
+# npm goes on when either fails. Of Cline package.json names each system's package, and there is none for some systems.
+clients="claude opencode qwen codex cn"
+system=$(node -p 'process.platform + "-" + process.arch')
+if grep -q "\"@cline/cli-$system\"" package.json; then
+	clients="$clients cline"
+fi
+# Not even to ask for its version does a client get out: see door.cjs.
+export DISABLE_AUTOUPDATER=1 NODE_OPTIONS="--require \"$here/door.cjs\""
+for client in $clients; do
 	home=$(mktemp -d)
-	HOME=$home DISABLE_AUTOUPDATER=1 "node_modules/.bin/$client" --version </dev/null >"$home/version" 2>&1 || {
-		cat "$home/version" >&2
+	HOME=$home "node_modules/.bin/$client" --version </dev/null >"$home/version" 2>"$home/errors" || {
+		cat "$home/version" "$home/errors" >&2
 		echo "clients: $client does not start" >&2
 		rm -rf "$home"
 		exit 1

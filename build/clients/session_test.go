@@ -65,6 +65,7 @@ func (s *session) run(t *testing.T, args []string) []byte {
 		"HOME="+s.home,
 		"TMPDIR="+s.home,
 		"NO_COLOR=1",
+		"NODE_OPTIONS="+nodeDoor(t),
 		"HTTP_PROXY="+s.door, "HTTPS_PROXY="+s.door, "NO_PROXY=127.0.0.1",
 		"http_proxy="+s.door, "https_proxy="+s.door, "no_proxy=127.0.0.1",
 	)

@@ -4,6 +4,7 @@ package clients
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,11 +25,11 @@ type client struct {
 	setup func(t *testing.T, s *session)
 	env   func(base string) []string
 
-	// plain gives the arguments for a prompt, withTools those for one whose tool calls are allowed and whose output
-	// read understands.
+	// plain gives the arguments for a prompt, withTools those for one whose tool calls are allowed and which read
+	// understands from the output and from what the client left in its home.
 	plain     func(prompt string) []string
 	withTools func(prompt string) []string
-	read      func(out []byte) (transcript, error)
+	read      func(s *session, out []byte) (transcript, error)
 
 	tools []tool
 }
@@ -39,7 +40,7 @@ type tool struct {
 	args func(file string) any
 }
 
-var allClients = []client{claudeCode, opencode, qwenCode, cline}
+var allClients = []client{claudeCode, opencode, qwenCode, cline, codex, continueCLI}
 
 var claudeCode = client{
 	name: "claude",
@@ -149,12 +150,91 @@ var cline = client{
 	},
 }
 
+// codexConfig is Codex's config.toml for a provider that speaks Responses at a base URL.
+const codexConfig = `model = "` + model + `"
+model_provider = "local"
+check_for_update_on_startup = false
+
+[model_providers.local]
+name = "local"
+base_url = "%s/v1"
+env_key = "LOCAL_KEY"
+wire_api = "responses"
+request_max_retries = 0
+stream_max_retries = 0
+
+[analytics]
+enabled = false
+`
+
+var codex = client{
+	name: "codex",
+	setup: func(t *testing.T, s *session) {
+		writeFile(t, filepath.Join(s.home, ".codex", "config.toml"), fmt.Appendf(nil, codexConfig, s.base))
+	},
+	env: func(string) []string { return []string{"LOCAL_KEY=" + dummyKey} },
+	plain: func(prompt string) []string {
+		// It puts a message about the machine before the prompt. For a chat upstream the two become one, of which the demo
+		// quotes only the beginning; the prompts with tools keep that message.
+		return []string{"exec", "--strict-config", "--skip-git-repo-check", "--sandbox=read-only",
+			"--config=include_environment_context=false", prompt}
+	},
+	withTools: func(prompt string) []string {
+		// Its sandbox wants user namespaces, which not every machine gives; the command here only prints a file.
+		return []string{"exec", "--strict-config", "--skip-git-repo-check", "--sandbox=danger-full-access", "--json", prompt}
+	},
+	read: readCodex,
+	tools: []tool{
+		{codexShell, func(file string) any { return map[string]any{"cmd": "cat " + file} }},
+	},
+}
+
+// continueConfig is Continue's config.yaml for an OpenAI provider at a base URL.
+const continueConfig = `name: local
+version: 1.0.0
+schema: v1
+models:
+  - name: ` + model + `
+    provider: openai
+    model: ` + model + `
+    apiBase: %s/v1
+    apiKey: ` + dummyKey + `
+    roles: [chat]
+`
+
+// continueFile is where Continue finds its settings from the working folder.
+const continueFile = "../home/.continue/config.yaml"
+
+var continueCLI = client{
+	name: "cn",
+	setup: func(t *testing.T, s *session) {
+		writeFile(t, filepath.Join(s.work, continueFile), fmt.Appendf(nil, continueConfig, s.base))
+	},
+	env: func(string) []string { return []string{"CONTINUE_METRICS_ENABLED=0"} },
+	plain: func(prompt string) []string {
+		return []string{"--config", continueFile, "-p", prompt}
+	},
+	withTools: func(prompt string) []string {
+		return []string{"--config", continueFile, "--allow", "Read", "--allow", "Bash", "-p", prompt}
+	},
+	read: readContinue,
+	tools: []tool{
+		{"Read", func(file string) any { return map[string]any{"filepath": file} }},
+		{"Bash", func(file string) any { return map[string]any{"command": "cat " + file} }},
+	},
+}
+
 func writeJSON(t *testing.T, file string, v any) {
 	t.Helper()
 	data, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
 	}
+	writeFile(t, file, data)
+}
+
+func writeFile(t *testing.T, file string, data []byte) {
+	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
-// transcript is what a client's JSON output says about one prompt.
+// transcript is what a client's JSON says about one prompt.
 type transcript struct {
 	runs   []toolRun
 	answer string // the last text
@@ -45,7 +47,7 @@ func readLines[Line any](out []byte, each func(Line)) error {
 
 // readStreamJSON reads the format that Claude Code calls stream-json and Qwen Code took over: the messages of the
 // conversation, then a result.
-func readStreamJSON(out []byte) (transcript, error) {
+func readStreamJSON(_ *session, out []byte) (transcript, error) {
 	type block struct {
 		Type      string
 		ID        string
@@ -83,7 +85,7 @@ func readStreamJSON(out []byte) (transcript, error) {
 }
 
 // readOpencode reads the events of `opencode run --format json`.
-func readOpencode(out []byte) (transcript, error) {
+func readOpencode(_ *session, out []byte) (transcript, error) {
 	type line struct {
 		Type string
 		Part struct {
@@ -109,7 +111,7 @@ func readOpencode(out []byte) (transcript, error) {
 }
 
 // readCline reads the events of `cline --json`.
-func readCline(out []byte) (transcript, error) {
+func readCline(_ *session, out []byte) (transcript, error) {
 	type line struct {
 		Type         string
 		FinishReason string
@@ -135,4 +137,84 @@ func readCline(out []byte) (transcript, error) {
 		}
 	})
 	return got, errors.Join(err, failed)
+}
+
+// codexShell is the tool that the model calls for what Codex's events call a command execution.
+const codexShell = "exec_command"
+
+// readCodex reads the events of `codex exec --json`. A call of a tool that Codex does not have is no event there.
+func readCodex(_ *session, out []byte) (transcript, error) {
+	type line struct {
+		Type string
+		Item struct {
+			Type, Text, Status string
+			Output             string `json:"aggregated_output"`
+		}
+	}
+	var got transcript
+	var failed error
+	finished := false
+	err := readLines(out, func(l line) {
+		item := l.Item
+		switch {
+		case l.Type == "item.completed" && item.Type == "command_execution":
+			got.runs = append(got.runs, toolRun{codexShell, item.Output, item.Status != "completed"})
+		case l.Type == "item.completed" && item.Type == "agent_message":
+			got.answer = item.Text
+		case l.Type == "turn.completed":
+			finished = true
+		case l.Type == "error" || l.Type == "turn.failed":
+			failed = errors.New("the client reports an error")
+		}
+	})
+	if !finished {
+		failed = errors.Join(failed, errors.New("the turn was not completed"))
+	}
+	return got, errors.Join(err, failed)
+}
+
+// readContinue reads the newest conversation in Continue's home: its output is the answer alone.
+func readContinue(s *session, out []byte) (transcript, error) {
+	dir := filepath.Join(s.home, ".continue", "sessions")
+	var list []struct{ SessionID string }
+	if err := readJSON(filepath.Join(dir, "sessions.json"), &list); err != nil {
+		return transcript{}, err
+	}
+	if len(list) == 0 {
+		return transcript{}, errors.New("the client kept no conversation")
+	}
+	var conversation struct {
+		History []struct {
+			ToolCallStates []struct {
+				Status   string
+				ToolCall struct{ Function struct{ Name string } }
+				Output   []struct{ Content string }
+			}
+		}
+	}
+	if err := readJSON(filepath.Join(dir, list[len(list)-1].SessionID+".json"), &conversation); err != nil {
+		return transcript{}, err
+	}
+	got := transcript{answer: string(out)}
+	for _, turn := range conversation.History {
+		for _, call := range turn.ToolCallStates {
+			var text strings.Builder
+			for _, part := range call.Output {
+				text.WriteString(part.Content)
+			}
+			got.runs = append(got.runs, toolRun{call.ToolCall.Function.Name, text.String(), call.Status != "done"})
+		}
+	}
+	return got, nil
+}
+
+func readJSON(file string, v any) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(file), err)
+	}
+	return nil
 }

@@ -68,6 +68,8 @@ type Options struct {
 	Now func() time.Time
 	// Log gets what goes wrong in the background, never a token; nil discards it.
 	Log *slog.Logger
+	// Changed, if set, is called by Run after each fetch.
+	Changed func()
 }
 
 // Pool is a pool of guest tokens. It may be used concurrently. Make one with New.
@@ -76,6 +78,7 @@ type Pool struct {
 	size int
 	now  func() time.Time
 	log  *slog.Logger
+	told func()
 	wake chan struct{} // holds one: there is something to fetch
 
 	mu      sync.Mutex // guards what follows
@@ -113,11 +116,14 @@ type State struct {
 // New returns a pool without tokens, which Run will fetch.
 func New(o Options) *Pool {
 	p := &Pool{
-		size: min(max(o.Size, 0), MaxSize), now: o.Now, log: o.Log,
+		size: min(max(o.Size, 0), MaxSize), now: o.Now, log: o.Log, told: o.Changed,
 		wake: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
 	if p.now == nil {
 		p.now = time.Now
+	}
+	if p.told == nil {
+		p.told = func() {}
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -134,6 +140,7 @@ func (p *Pool) Run(ctx context.Context) {
 		pause := p.due()
 		if pause == 0 {
 			p.fetch(ctx)
+			p.told()
 			sleep(ctx, pace, nil)
 			continue
 		}
