@@ -123,7 +123,7 @@ func (s *Accounts) AddKey(ctx context.Context, provider, name, text string, unch
 		key, jwt = jwt, key // other providers' keys may be tokens of that form
 	}
 	out := LoggedIn{}
-	a := account.Account{Name: name, Provider: provider, Kind: account.Key, Key: key, JWT: jwt}
+	a := account.Account{Name: name, Provider: provider, Kind: account.Key, Key: key, JWT: jwt, UserID: account.UserOf(jwt)}
 	if e, failed := s.Endpoints(provider); failed == nil && !key.Empty() && !unchecked {
 		if out.Proof, a.Level, err = login.Prove(ctx, e, s.complete(login.Options{}), key); err != nil {
 			return LoggedIn{}, err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,10 +16,14 @@ import (
 )
 
 // routes are the paths that the proxy answers, with their methods as OpenAPI names
-// them. The list is written down a second time on purpose: whoever changes a route
+// them, sorted and with spaces between them. The list is written down a second time on purpose: whoever changes a route
 // has to change its description.
 var routes = map[string]string{
 	"/v1/chat/completions":      "post",
+	"/v1/completions":           "post",
+	"/v1/responses":             "post",
+	"/v1/responses/compact":     "post",
+	"/v1/responses/{id}":        "delete get",
 	"/v1/messages":              "post",
 	"/v1/messages/count_tokens": "post",
 	"/v1/models":                "get",
@@ -273,7 +278,7 @@ func TestDocsShowEveryPath(t *testing.T) {
 			t.Errorf("%s is not mentioned", path)
 		}
 	}
-	for _, word := range []string{"X-GLMTray-Lane", "X-GLMTray-Dropped", "Request-Id", "Retry-After", "ANTHROPIC_BASE_URL", "opencode.json"} {
+	for _, word := range []string{"X-GLMTray-Lane", "X-GLMTray-Dropped", "Request-Id", "Retry-After", "ANTHROPIC_BASE_URL", "opencode.json", "config.toml", "config.yaml", "cline auth", "OPENAI_BASE_URL"} {
 		if !strings.Contains(p.text, word) {
 			t.Errorf("%s is not mentioned", word)
 		}
@@ -305,6 +310,50 @@ func TestExamplesNameKnownModels(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPagesNameKnownSettings holds both descriptions to the keys of the example file,
+// which has all of them.
+func TestPagesNameKnownSettings(t *testing.T) {
+	known, groups := readSettings(t)
+	pattern := regexp.MustCompile(`\b(?:` + strings.Join(groups, "|") + `)(?:\.[a-zA-Z]+)+`)
+	page := strings.ReplaceAll(string(Docs), "<wbr/>", "")
+	for name, text := range map[string]string{"docs.html": page, "openapi.json": string(OpenAPI)} {
+		named := pattern.FindAllString(text, -1)
+		if len(named) == 0 {
+			t.Errorf("%s names no setting", name)
+		}
+		for _, key := range named {
+			if !known[key] {
+				t.Errorf("%s names the setting %s, which there is not", name, key)
+			}
+		}
+	}
+}
+
+// readSettings returns the keys of the example file by their paths, and the names of
+// its groups.
+func readSettings(t *testing.T) (keys map[string]bool, groups []string) {
+	t.Helper()
+	file, err := os.ReadFile("../config.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const step = 2 // spaces of indentation
+	keys = map[string]bool{}
+	var path []string
+	for _, line := range regexp.MustCompile(`(?m)^( *)#?([a-zA-Z]+):( .*)?$`).FindAllStringSubmatch(string(file), -1) {
+		level := len(line[1]) / step
+		if level > len(path) {
+			t.Fatalf("the example file has %s too far inside", line[2])
+		}
+		path = append(path[:level], line[2])
+		keys[strings.Join(path, ".")] = true
+		if level == 0 && line[3] == "" {
+			groups = append(groups, line[2])
+		}
+	}
+	return keys, groups
 }
 
 // model has the fields of an entry of models.json; see upstream.Model.

@@ -126,7 +126,8 @@ func (s *Server) another(x *exchange, out *outgoing, err *llm.Error) (changed bo
 	case s.Upstream.Retryable(err):
 		out.back = nobody.RetryAfter
 	case len(out.tried) > 1:
-		nobody.Message = s.Upstream.Name + ": " + nobody.Message
+		// What the last one was told may say more than that all are out.
+		nobody.Message, nobody.Code = s.Upstream.Name+": "+nobody.Message+". The last one: "+err.Message, err.Code
 		return false, nobody
 	}
 	return false, nil

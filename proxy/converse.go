@@ -58,6 +58,7 @@ type outgoing struct {
 	warned   int
 
 	endpoint upstream.Endpoint
+	detour   bool // the endpoint is not the client's usual one: what goes there is written anew
 	lease    upstream.Lease
 	header   http.Header
 	body     *payload
@@ -92,10 +93,11 @@ func (s *Server) prepare(x *exchange, w http.ResponseWriter, r *http.Request) (*
 	}
 	out := &outgoing{client: r, in: in, received: body, model: model, endpoint: s.Upstream.Endpoint(x.client.name)}
 	if images {
-		var ok bool
-		if out.endpoint, ok = s.Upstream.ForImages(out.endpoint); !ok {
+		usual, ok := out.endpoint, false
+		if out.endpoint, ok = s.Upstream.ForImages(usual); !ok {
 			return nil, llm.Invalid("messages", "messages: %s takes no images over the only address that is set; set providers.%s.openaiBase", s.Upstream.Name, s.Upstream.Provider)
 		}
+		out.detour = out.endpoint != usual
 	}
 	// The conversation is worked out once: arranging its turns changes how it begins.
 	out.ask = Ask{Client: s.clientKey(r), Conversation: sync.OnceValue(func() string { return conversationOf(r, in) })}
@@ -113,7 +115,7 @@ func (s *Server) prepare(x *exchange, w http.ResponseWriter, r *http.Request) (*
 // address makes header and body for the endpoint and the account of a request.
 func (s *Server) address(x *exchange, out *outgoing) (err *llm.Error) {
 	x.Wire, x.Account = out.endpoint.Dialect, out.lease.Name
-	same := x.Wire == x.client.name
+	same := x.Wire == x.client.name && !out.detour
 	target := s.Upstream.TargetFor(out.in.Model)
 	if out.lease.User != "" {
 		target.User = rawjson.Quote(out.lease.User)
@@ -153,7 +155,11 @@ func (s *Server) translated(x *exchange, o *outgoing, target llm.Target) (*paylo
 	out.bytes = x.wire().encodeRequest(out.bytes, in.Request, target)
 	// The client's dialect knows some of what must not be left out, the upstream's
 	// the rest.
-	for _, warning := range in.Warnings {
+	for i := range in.Warnings {
+		warning := &in.Warnings[i]
+		if x.client.name == upstream.Responses {
+			warning.Field = strings.Replace(warning.Field, "messages", "input", 1)
+		}
 		if warning.Refuse {
 			return nil, llm.Invalid(warning.Field, "%s: %s", warning.Field, warning.Reason)
 		}

@@ -103,7 +103,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/v1/models", 200, `"object":"list"`}, {"GET", "/models", 200, ""}, {"GET", "/v1/v1/models/", 200, ""}, {"GET", "//v1//models?limit=1000", 200, ""},
 		{"GET", "/v1/models/glm-4.6", 200, `"id":"glm-4.6"`}, {"GET", "/v1/models/GLM-4.5", 200, `"id":"glm-4.5"`}, {"GET", "/v1/models/gpt-9", 404, "gpt-9"},
 		{"GET", "/v1/nothing", 404, "/v1/nothing"}, {"GET", "/v1x/models", 404, ""},
-		{"GET", "/v1/chat/completions", 405, "POST"}, {"DELETE", "/v1/messages", 405, `"type":"error"`}, {"POST", "/v1/models", 405, "GET"},
+		{"GET", "/v1/chat/completions", 405, "POST"}, {"DELETE", "/v1/messages", 405, `"type":"error"`}, {"POST", "/v1/models", 405, "GET"}, {"PUT", "/v1/responses/x", 405, "GET or DELETE"},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), tc.method, url+tc.path, nil)
 		if err != nil {
@@ -112,6 +112,9 @@ func TestRoutes(t *testing.T) {
 		resp, body := do(t, req)
 		if resp.StatusCode != tc.want || !strings.Contains(string(body), tc.has) {
 			t.Errorf("%s %s: %d %s", tc.method, tc.path, resp.StatusCode, body)
+		}
+		if tc.path == "/v1/responses/x" && resp.Header.Get("Allow") != "GET, DELETE" {
+			t.Errorf("%s %s: Allow is %s", tc.method, tc.path, resp.Header.Get("Allow"))
 		}
 		if tc.want == 405 && resp.Header.Get("Allow") == "" {
 			t.Errorf("%s %s: no Allow", tc.method, tc.path)

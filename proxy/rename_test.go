@@ -103,7 +103,7 @@ func TestImagesGoWhereTheyAreSeen(t *testing.T) {
 	const image = `data:image/png;base64,iVBORw0KGgo=`
 	text := `{"model":"glm-4.6v","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}`
 	requests := map[string][2]string{
-		"/v1/chat/completions": {text, `{"model":"glm-4.6v","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"` + image + `"}}]}]}`},
+		"/v1/chat/completions": {text, `{"model":"glm-4.6v","temperature":1.5,"messages":[{"role":"developer","content":"be brief"},{"role":"user","content":[{"type":"image_url","image_url":{"url":"` + image + `"}}]}]}`},
 		"/v1/messages": {text, `{"model":"glm-4.6v","max_tokens":9,"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":[
 			{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo="}}]}]}]}`},
 		"/v1/responses": {`{"model":"glm-4.6v","input":"hi"}`, `{"model":"glm-4.6v","input":[{"role":"user","content":[{"type":"input_image","image_url":"` + image + `"}]}]}`},
@@ -138,6 +138,10 @@ func TestImagesGoWhereTheyAreSeen(t *testing.T) {
 			resp, answer := post(t, both+client, nil, []byte(bodies[1]))
 			if resp.StatusCode != 200 || path != "/v4/chat/completions" || !strings.Contains(got, image) {
 				t.Errorf("%s%s with an image: %d, went to %s with %s: %s", provider, client, resp.StatusCode, path, got, answer)
+			}
+			// The way around is not the client's own, so the provider's rules are heeded on it.
+			if strings.Contains(got, "1.5") || strings.Contains(got, "developer") || resp.Header.Get(laneHeader) != "translated to chat" {
+				t.Errorf("%s%s went as it was, lane %s: %s", provider, client, resp.Header.Get(laneHeader), got)
 			}
 			path = ""
 			resp, answer = post(t, one+client, nil, []byte(bodies[1]))

@@ -34,7 +34,8 @@ var routes = []route{
 
 // route finds the request's line in the table.
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
-	path, allowed := cleanPath(r.URL.Path), ""
+	path := cleanPath(r.URL.Path)
+	var allowed []string
 	for _, line := range routes {
 		if path != line.path && (line.path == "/" || !strings.HasSuffix(line.path, "/") || !strings.HasPrefix(path, line.path)) {
 			continue
@@ -43,11 +44,11 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 			line.serve(s, w, r)
 			return
 		}
-		allowed = line.method
+		allowed = append(allowed, line.method)
 	}
-	if allowed != "" {
-		w.Header().Set("Allow", allowed)
-		s.refuse(w, r, &llm.Error{Kind: llm.ErrMethod, Message: r.Method + " is not possible here; use " + allowed})
+	if len(allowed) > 0 {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		s.refuse(w, r, &llm.Error{Kind: llm.ErrMethod, Message: r.Method + " is not possible here; use " + strings.Join(allowed, " or ")})
 		return
 	}
 	s.refuse(w, r, &llm.Error{Kind: llm.ErrNotFound, Message: "no such path: " + r.URL.Path + "; GET /docs lists all"})

@@ -102,3 +102,18 @@ func FuzzParseKey(f *testing.F) {
 		}
 	})
 }
+
+func TestUserOf(t *testing.T) {
+	claims := func(text string) string {
+		return "eyJhbGciOiJIUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(text)) + ".sig"
+	}
+	for token, want := range map[string]string{
+		goodJWT: "u1", claims(`{"sub":"s1","iat":1}`): "s1", claims(`{"user_id":90071992547409931,"sub":"s"}`): "90071992547409931",
+		claims(`{"user_id":"","sub":"s2"}`): "s2", claims(`{}`): "", claims(`[]`): "", claims(`{"user_id":null}`): "",
+		claims(`{"user_id":"a\nb"}`): "", claims(`{"sub":"` + strings.Repeat("x", 200) + `"}`): "", "": "", "a.b.c": "", "a.b": "",
+	} {
+		if got := UserOf(secret.New(token)); got != want {
+			t.Errorf("%s: got %q, want %q", token, got, want)
+		}
+	}
+}

@@ -82,7 +82,7 @@ func (z ZCode) Accounts() (accounts []Account, notes []string, err error) {
 	}
 	for _, provider := range []string{"zai", "bigmodel"} {
 		if a := found[provider]; a != nil && (!a.Key.Empty() || !a.JWT.Empty() || !a.Access.Empty()) {
-			a.Name = nameOf(*a) + " (ZCode)"
+			a.Name, a.UserID = nameOf(*a)+" (ZCode)", UserOf(a.JWT)
 			accounts = append(accounts, *a)
 		}
 	}

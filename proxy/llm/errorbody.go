@@ -49,7 +49,8 @@ func ParseError(status int, body []byte) *Error {
 	out := &Error{Code: e.code, Message: clip(e.message), Kind: kindOfType(e.errorType)}
 	if e.status >= http.StatusBadRequest {
 		out.Status = e.status
-		if out.Kind == ErrUpstream {
+		// A page with 403 is a firewall's on the way, which knows nothing of the credential.
+		if out.Kind == ErrUpstream && !(e.status == http.StatusForbidden && isPage(body)) {
 			out.Kind = KindOf(e.status)
 		}
 	}
@@ -187,6 +188,11 @@ func kindOfType(t string) ErrorKind {
 	return ErrUpstream
 }
 
+func isPage(body []byte) bool {
+	body = bytes.TrimSpace(body)
+	return len(body) > 0 && body[0] == '<'
+}
+
 // describe says in words what a body is that holds no error envelope.
 func describe(status int, body []byte) string {
 	trimmed := bytes.TrimSpace(body)
@@ -197,7 +203,7 @@ func describe(status int, body []byte) string {
 	switch {
 	case len(trimmed) == 0:
 		return prefix + ", with an empty body"
-	case trimmed[0] == '<':
+	case isPage(body):
 		return prefix + ", with a web page instead of an answer"
 	case trimmed[0] == '{' || trimmed[0] == '[' || !utf8.Valid(trimmed):
 		return prefix

@@ -30,6 +30,7 @@ func TestParseError(t *testing.T) {
 		"in a stream":              {0, `{"error":{"code":"1234","message":"network"}}`, &Error{Kind: ErrUpstream, Code: "1234", Message: "network"}},
 		"only a type":              {0, `{"type":"error","error":{"type":"overloaded_error"}}`, &Error{Kind: ErrOverloaded, Message: "overloaded_error"}},
 		"a page":                   {502, `<html><body>Bad gateway</body></html>`, &Error{Kind: ErrUpstream, Status: 502, Message: "HTTP 502 Bad Gateway, with a web page instead of an answer"}},
+		"a firewall's page":        {403, ` <html>blocked</html>`, &Error{Kind: ErrUpstream, Status: 403, Message: "HTTP 403 Forbidden, with a web page instead of an answer"}},
 		"empty":                    {401, ``, &Error{Kind: ErrAuthentication, Status: 401, Message: "HTTP 401 Unauthorized, with an empty body"}},
 		"plain text":               {404, "404 page not found\n", &Error{Kind: ErrNotFound, Status: 404, Message: "HTTP 404 Not Found: 404 page not found"}},
 		"JSON without an error":    {503, `{"foo":1}`, &Error{Kind: ErrOverloaded, Status: 503, Message: "HTTP 503 Service Unavailable"}},

@@ -205,6 +205,9 @@ func (d *requestReader) block(inside bool) bool {
 	}
 	if len(d.stack) == mark {
 		d.push(llm.Block{Kind: llm.Other, Name: kind, JSON: whole})
+		if f.media.kind.Kind() == rawjson.Text && (kind.Is("image") || kind.Is("document")) {
+			d.refuse("messages[].content[].source", "is a file that was uploaded elsewhere, or of a type that is not known here; send the file itself, as base64")
+		}
 	}
 	if inside {
 		d.asText(d.stack[mark:], whole)

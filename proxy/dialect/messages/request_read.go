@@ -169,6 +169,17 @@ func (d *requestReader) warn(field, reason string) {
 	}
 }
 
+// refuse records that the request must not be translated.
+func (d *requestReader) refuse(field, reason string) {
+	if len(d.out.Warnings) >= maxWarnings {
+		d.out.Warnings = d.out.Warnings[:maxWarnings-1]
+	}
+	refusal := llm.Warning{Field: field, Reason: reason, Refuse: true}
+	if !slices.Contains(d.out.Warnings, refusal) {
+		d.out.Warnings = append(d.out.Warnings, refusal)
+	}
+}
+
 // field reads one field of the body. A null counts as an absent one.
 func (d *requestReader) field(key []byte) {
 	at, places := d.Offset(), &d.out.places

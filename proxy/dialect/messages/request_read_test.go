@@ -95,7 +95,7 @@ var requestsRead = []struct {
 
 	{"images, case 48", turns(`{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AA=="}},{"type":"image","source":{"url":"https://x/y","type":"url"}}]}`),
 		"user\n   image \"\" media \"image/png\" \"AA==\" \"\"\n   image \"\" media \"\" \"\" \"https://x/y\"\n"},
-	{"image by file", turns(`{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":"f"}}]}`), "user\n   other name \"image\" \"\" {\"type\":\"image\",\"source\":{\"type\":\"file\",\"file_id\":\"f\"}}\n"},
+	{"image by file", turns(`{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":"f"}}]}`), "user\n   other name \"image\" \"\" {\"type\":\"image\",\"source\":{\"type\":\"file\",\"file_id\":\"f\"}}\nlost messages[].content[].source\n"},
 	{"documents, case 51", turns(`{"role":"user","content":[{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"AA=="},"title":"T","context":"C"},{"type":"document","source":{"type":"url","url":"u"}}]}`),
 		"user\n   text \"C\"\n   document name \"T\" \"\" media \"application/pdf\" \"AA==\" \"\"\n   document \"\" media \"\" \"\" \"u\"\n"},
 	{"documents of text, case 51", turns(`{"role":"user","content":[{"type":"document","source":{"type":"text","media_type":"text/plain","data":"D"},"title":"T"},{"type":"document","source":{"type":"content","content":"E"}},{"type":"document","source":{"type":"content","content":[{"type":"text","text":"F"},{"type":"image","source":{"type":"url","url":"u"}},{"type":"text","text":"G"}]}}]}`),
@@ -116,7 +116,7 @@ var requestsRead = []struct {
 	{"a schema that is a union, case 33", with(`"tools":[{"name":"f","input_schema":{"anyOf":[{"properties":{"a":{}},"required":["a"]},{"properties":{"b":{}}}],"required":["b"]}},{"name":"g","input_schema":{"anyOf":7}}]`),
 		"tool \"f\" \"\" {\"type\":\"object\",\"properties\":{\"a\":{},\"b\":{}},\"required\":[\"b\"]} cache \ntool \"g\" \"\" {\"type\":\"object\",\"anyOf\":7} cache \n" + hi + "lost tools[0]\n"},
 	{"what a tool cannot take along, case 34", with(`"tools":[{"name":"f","strict":true,"defer_loading":true,"eager_input_streaming":true,"input_examples":[{}],"input_schema":{"type":"object","properties":{},"$schema":"s"}},{"name":"g","strict":true,"input_schema":{}}]`),
-		"tool \"f\" \"\" {\"type\":\"object\",\"properties\":{},\"$schema\":\"s\"} cache \ntool \"g\" \"\" {\"type\":\"object\",\"properties\":{}} cache \n" + hi + "lost tools.strict\nlost tools.input_examples\n"},
+		"tool \"f\" \"\" {\"type\":\"object\",\"properties\":{},\"$schema\":\"s\"} cache \ntool \"g\" \"\" {\"type\":\"object\",\"properties\":{}} cache \n" + hi + "lost tools.strict\nlost tools.defer_loading\nlost tools.eager_input_streaming\nlost tools.input_examples\n"},
 	{"server tools, case 35", with(`"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":3},{"type":"code_execution_20250825","name":"code_execution"},{"type":"computer_20250124","name":"computer"},{"type":"new_20300101"}]`),
 		hi + "lost tools[0]\nlost tools[1]\nlost tools[2]\nlost tools[3]\n"},
 	{"a function beside the server tool of its name, case 36", with(`"tools":[{"type":"web_search_20250305","name":"web_search"},{"name":"web_search","input_schema":{"type":"object","properties":{}}}],"tool_choice":{"type":"tool","name":"web_search"}`),

@@ -33,6 +33,16 @@ func (d *requestReader) tool(i int) {
 			}
 		case "input_examples":
 			d.warn("tools.input_examples", "examples of a tool's input cannot be carried over")
+		case "defer_loading":
+			if d.Kind() == rawjson.Bool && d.Bool() {
+				d.warn("tools.defer_loading", "the tool is told to the model at once, like all others")
+			}
+		case "eager_input_streaming":
+			if d.Kind() == rawjson.Bool && d.Bool() {
+				d.warn("tools.eager_input_streaming", "the upstream streams a tool's input as it sees fit")
+			}
+		case "allowed_callers":
+			d.warn("tools.allowed_callers", "who may call a tool cannot be limited")
 		}
 	})
 	if cache.Kind() == rawjson.Object {

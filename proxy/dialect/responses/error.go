@@ -35,6 +35,10 @@ func appendFailure(dst []byte, e *llm.Error) []byte {
 	kind, code := errorType(e.Kind)
 	if code == "" {
 		code = "server_error"
+		switch e.Kind {
+		case llm.ErrInvalid, llm.ErrPermission, llm.ErrNotFound, llm.ErrTooLarge:
+			code = "invalid_prompt" // the one after which nobody tries again
+		}
 	}
 	message := e.Message
 	if e.Kind == llm.ErrRateLimit && e.RetryAfter > 0 {

@@ -68,13 +68,6 @@ func (r *Request) Release() {
 // [Store.Decode] knows those.
 func DecodeRequest(body []byte) (*Request, *llm.Error) { return decode(body, nil, nil) }
 
-// DecodeRequestAfter is DecodeRequest with the items of earlier turns, a JSON array,
-// put before the request's own. It does not change earlier, which must stay as it is
-// while the request is used.
-func DecodeRequestAfter(body, earlier []byte) (*Request, *llm.Error) {
-	return decode(body, []*segment{{data: earlier}}, nil)
-}
-
 // decode reads a request that goes on from what is past. item returns items of
 // earlier answers by their ids; it may be nil.
 func decode(body []byte, past []*segment, item func(id string) []byte) (*Request, *llm.Error) {
