@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"glmtray/proxy/secret"
 )
 
 // A key and a token of the forms that the providers give.
