@@ -125,7 +125,7 @@ func TestImagesGoWhereTheyAreSeen(t *testing.T) {
 		use := func(bases upstream.Bases) string {
 			return serveProxy(t, bases, func(c *Config) {
 				u, _ := upstream.Lookup(provider, "coding-plan", bases)
-				u.Models = c.Upstream.Models
+				u.Models, u.Messages.DropsImages = c.Upstream.Models, true // as at the provider's own address
 				c.Upstream = u
 			})
 		}

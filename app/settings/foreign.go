@@ -37,7 +37,7 @@ func (c Change) String() string {
 // The error is an *Error: the file is none of these, or no text of a usable size. Foreign
 // only looks at text and may be called concurrently.
 func Foreign(name string, text []byte) (changes []Change, notes []string, format string, err error) {
-	f := foreign{table: newTable(), name: name, scratch: Default(), taken: map[string]Origin{}}
+	f := newForeign(name)
 	if err := f.refuse(text); err != nil {
 		return nil, nil, "", err
 	}
@@ -55,6 +55,14 @@ type foreign struct {
 	changes []Change
 	taken   map[string]Origin // where the value of each change stands
 	notes   problems
+	faults  problems // of the notes those about values that are wrong
+
+	// variables are those of a .env file, and damaged its lines that assign nothing.
+	variables, damaged []variable
+}
+
+func newForeign(name string) *foreign {
+	return &foreign{table: newTable(), name: name, scratch: Default(), taken: map[string]Origin{}}
 }
 
 // refuse returns an error for what cannot be a config file at all.
@@ -76,19 +84,30 @@ func (f *foreign) read(text []byte) (format string, err error) {
 	if isYAML && root != nil && root.Kind == yaml.MappingNode {
 		return f.readYAML(root)
 	}
-	variables, damaged := readDotenv(string(text))
-	if p, ok := whose(variables, f.table); ok {
-		for _, v := range damaged {
-			f.notes.add(f.at(v.line), "", "%s", v.problem)
-		}
-		f.environment(p, variables)
+	f.variables, f.damaged = readDotenv(string(text))
+	if p, marks := whose(f.variables, f.table); marks > 0 {
+		f.dotenv(p)
 		f.defaults(p)
 		return p.name, nil
 	}
-	if !isYAML && len(variables) == 0 {
+	if !isYAML && len(f.variables) == 0 {
 		return "", syntax.err()
 	}
 	return "", f.nobodys("none of the variables or keys that these have stands in it")
+}
+
+// dotenv takes over the variables of a program's .env file.
+func (f *foreign) dotenv(p program) {
+	for _, v := range f.damaged {
+		f.notes.add(f.at(v.line), "", "%s", v.problem)
+	}
+	f.environment(p, f.variables)
+}
+
+// fault notes that a value is wrong, and why.
+func (f *foreign) fault(at Origin, name, why string) {
+	f.notes.add(at, name, "is not taken over: %s", why)
+	f.faults.add(at, name, "%s", why)
 }
 
 // nobodys is the error for a file that is none of those that are understood.
@@ -114,7 +133,7 @@ func (f *foreign) take(at Origin, name, key, value string) {
 		return
 	}
 	if err := k.put(&f.scratch, value); err != nil {
-		f.notes.add(at, name, "is not taken over: %s", err.Error())
+		f.fault(at, name, err.Error())
 		return
 	}
 	value = k.get(f.scratch)

@@ -64,10 +64,10 @@ func zcodeProgram(t table) program {
 func anthropicProgram() program {
 	return program{
 		name:  anthropicProxy,
-		marks: []string{"SERVER_API_KEY", "UPSTREAM_BASE", "FORWARD_CLIENT_KEY", "AUTOTEXT_MODEL", "AUTOVISION_MODEL"},
+		marks: []string{fallbackKey, baseVariable, "FORWARD_CLIENT_KEY", "AUTOTEXT_MODEL", "AUTOVISION_MODEL"},
 		variables: map[string]meaning{
-			"SERVER_API_KEY":     {key: "auth.apiKey"},
-			"UPSTREAM_BASE":      {base: true},
+			fallbackKey:          {key: "auth.apiKey"},
+			baseVariable:         {base: true},
 			"FORWARD_CLIENT_KEY": {key: "auth.mode", on: ModeForward, off: ModeAPIKey},
 			"AUTOTEXT_MODEL":     {key: "models.text"},
 			"AUTOVISION_MODEL":   {key: "models.vision"},
@@ -98,22 +98,21 @@ func zaiProgram() program {
 	}
 }
 
-// whose returns the program whose variables these are: the one with the most marks.
-func whose(variables []variable, t table) (program, bool) {
-	var best program
-	most := 0
+// whose returns the program whose variables these are: the one with the most marks, and
+// how many they are. Without any it is none.
+func whose(variables []variable, t table) (best program, most int) {
 	for _, p := range programs(t) {
-		n := 0
+		found := map[string]bool{}
 		for _, v := range variables {
 			if slices.Contains(p.marks, v.name) {
-				n++
+				found[v.name] = true
 			}
 		}
-		if n > most {
-			best, most = p, n
+		if len(found) > most {
+			best, most = p, len(found)
 		}
 	}
-	return best, most > 0
+	return best, most
 }
 
 // environment takes over the variables of a program. Of a name that comes twice the
@@ -134,11 +133,14 @@ func (f *foreign) environment(p program, variables []variable) {
 		case v.line < last[v.name]:
 			f.notes.add(at, name, "is not taken over: it stands again in line %d, which counts", last[v.name])
 		case v.problem != "":
-			f.notes.add(at, name, "is not taken over: %s", v.problem)
+			f.fault(at, name, v.problem)
 		case v.value == "":
 		default:
 			f.variable(at, m, v)
 		}
+	}
+	if value := f.scratch.Auth.ProxyAPIKey.Reveal(); p.name == zaiProxy && value == zaiPublicKey {
+		f.notes.add(f.taken["auth.proxyApiKey"], "API_KEY", "is the key that stands in z-ai-proxy's own documentation: anybody knows it")
 	}
 }
 
@@ -158,7 +160,7 @@ func (f *foreign) variable(at Origin, m meaning, v variable) {
 	case m.on != "":
 		on, ok := switched(value)
 		if !ok {
-			f.notes.add(at, v.name, "is not taken over: must be true or false")
+			f.fault(at, v.name, "must be true or false")
 			return
 		}
 		value = m.off
@@ -184,9 +186,6 @@ func switched(value string) (on, ok bool) {
 func (f *foreign) defaults(p program) {
 	for _, d := range p.defaults {
 		f.imply(d.key, d.value, d.why)
-	}
-	if value := f.scratch.Auth.ProxyAPIKey.Reveal(); p.name == zaiProxy && value == zaiPublicKey {
-		f.notes.add(f.taken["auth.proxyApiKey"], "API_KEY", "is the key that stands in z-ai-proxy's own documentation: anybody knows it")
 	}
 }
 

@@ -175,9 +175,9 @@ func (f *foreign) compose(root *yaml.Node) (format string, err error) {
 	for _, s := range services {
 		service := f.entries(&s.value, "services."+shownKey(s.name))
 		variables := composeVariables(f, service)
-		p, ok := whose(variables, f.table)
+		p, marks := whose(variables, f.table)
 		switch {
-		case !ok:
+		case marks == 0:
 		case found != "":
 			f.notes.add(f.at(s.value.Line), shownKey(s.name), "this service is not taken over: it is another one (%s)", p.name)
 		default:

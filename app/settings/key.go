@@ -41,6 +41,8 @@ type Key struct {
 	// activeFor is set where Env speaks of "the provider in use": the variables count
 	// only while that provider is chosen.
 	activeFor string
+	// on and off are set where Env are switches; see isSwitch.
+	on, off string
 
 	// get returns the value in its one canonical spelling; empty is no value.
 	get func(Settings) string
@@ -97,19 +99,22 @@ func choice(path, help string, at slot[string], choices ...string) Key {
 	}
 }
 
-// means lets other words stand for choices, in pairs: those that another program's
-// variable of the same name has.
-func (k Key) means(pairs ...string) Key {
-	put := k.put
-	k.put = func(s *Settings, text string) error {
-		for i := 0; i+1 < len(pairs); i += 2 {
-			if strings.EqualFold(text, pairs[i]) {
-				text = pairs[i+1]
-			}
-		}
-		return put(s, text)
-	}
+// isSwitch lets the words for on and off stand for two of the choices in variables: those
+// of another program that have the same names are switches.
+func (k Key) isSwitch(on, off string) Key {
+	k.on, k.off = on, off
 	return k
+}
+
+// switched is the choice that a variable's text stands for.
+func (k Key) switched(text string) string {
+	if on, ok := switched(text); ok && k.on != "" {
+		if on {
+			return k.on
+		}
+		return k.off
+	}
+	return text
 }
 
 func integer(path, help string, at slot[int], low, high int) Key {

@@ -29,6 +29,8 @@ type Options struct {
 	Env func(string) string
 	// Flags are stronger than everything else; of two for one key the later counts.
 	Flags []Override
+
+	envFile *envFile // of ReadEnvFile or FindEnvFile; nil: none
 }
 
 // An Override is a value from the command line. Load with one more Override also tells
@@ -70,9 +72,10 @@ func (l Loaded) WritePath() string {
 }
 
 // Load finds the config file and returns the settings in force. Flags are stronger than
-// the environment, that is stronger than the file, and that than the defaults. Of files
-// the first counts: Options.Path, ZCODE_PROXY_CONFIG, config.yaml in Options.WorkDir,
-// config.yaml in the person's config folder. One that was named must exist.
+// the environment, that is stronger than a .env file, that than the config file, and that
+// than the defaults. Of config files the first counts: Options.Path, ZCODE_PROXY_CONFIG,
+// config.yaml in Options.WorkDir, config.yaml in the person's config folder. One that was
+// named must exist.
 //
 // Every error is an *Error with all the problems. The Loaded beside it has no Settings,
 // but knows the file and the folders. Load only reads and may be called concurrently.
@@ -106,10 +109,16 @@ func (l *Loaded) load(opts Options, ps *problems) error {
 	l.Path, l.sum = found.path, sha256.Sum256(data)
 
 	in := layers{table: newTable(), settings: Default(), origins: l.origins, problems: ps}
+	in.silence(opts.envFile)
 	l.Notes = append(l.Notes, in.file(found.path, data)...)
+	in.envFile(opts.envFile)
 	in.environment(env, "")
 	in.flags(opts.Flags)
+	in.movedTo(env)
 	in.environment(env, in.settings.Provider)
+	in.elsewhere()
+	l.Notes = append(l.Notes, in.fallback()...)
+	l.Notes = append(l.Notes, opts.envFile.told(l.Origin)...)
 	if len(ps.list) == 0 {
 		l.Notes = append(l.Notes, check(in.settings, l.Origin, ps)...)
 	}
@@ -233,6 +242,7 @@ func (l *layers) environment(env func(string) string, activeFor string) {
 		}
 		for _, name := range k.Env {
 			if v := strings.TrimSpace(env(name)); v != "" {
+				v = k.switched(v)
 				l.put(assignment{key: k, name: k.Path, text: v, origin: Origin{From: FromEnv, Name: name}})
 				break
 			}

@@ -10,6 +10,7 @@ import (
 const (
 	maxTextBytes   = 4096
 	maxSecretBytes = 16384 // a JWT with many claims stays far below
+	maxPoolSize    = 64    // guests, each of which the chat site has to keep; package guest takes no more
 )
 
 // Schema returns every key, in the order of the example file. The caller owns the slice.
@@ -90,10 +91,10 @@ func authKeys() []Key {
 			"key if it has the form {id}.{secret}. apikey: only the key below. oauth: only the logged-in accounts. "+
 			"forward: the client's own key, the key below when it sent none.",
 			field(func(s *Settings) *string { return &s.Auth.Mode }), ModeAuto, ModeAPIKey, ModeOAuth, ModeForward).
-			means("true", ModeForward, "false", ModeAPIKey).env("FORWARD_CLIENT_KEY"),
+			isSwitch(ModeForward, ModeAPIKey).env("FORWARD_CLIENT_KEY"),
 		secretText("auth.apiKey", "The key for the upstream: {id}.{secret}.",
 			field(func(s *Settings) *secret.Value { return &s.Auth.APIKey })).
-			env("ZCODE_API_KEY", "SERVER_API_KEY"),
+			env("ZCODE_API_KEY", fallbackKey),
 		secretText("auth.proxyApiKey", "The key that clients must send to the proxy. Empty: none is asked, and only this machine may connect.",
 			field(func(s *Settings) *secret.Value { return &s.Auth.ProxyAPIKey })).
 			env("ZCODE_PROXY_API_KEY", "API_KEY"),
@@ -129,7 +130,7 @@ func providerKeys(name string) []Key {
 	messages := address(at+".anthropicBase", "Base of the Messages endpoint: what stands before /v1/messages.", allowed,
 		ofProvider(name, func(p *Provider) *string { return &p.AnthropicBase }), true)
 	if name != ProviderDemo {
-		messages = messages.env("UPSTREAM_BASE")
+		messages = messages.env(baseVariable)
 		messages.activeFor = name
 	}
 	return append([]Key{
@@ -194,7 +195,7 @@ func guestKeys() []Key {
 		address("guest.base", "Address of the chat site.", "an http or https address without user, query or fragment",
 			field(func(s *Settings) *string { return &s.Guest.Base }), false),
 		integer("guest.poolSize", "How many tokens are kept. 0: none, so that the plan answers nothing.",
-			field(func(s *Settings) *int { return &s.Guest.PoolSize }), 0, 100).env("TOKEN_POOL_SIZE"),
+			field(func(s *Settings) *int { return &s.Guest.PoolSize }), 0, maxPoolSize).env("TOKEN_POOL_SIZE"),
 	}
 }
 
@@ -243,7 +244,7 @@ func trafficKeys() []Key {
 			field(func(s *Settings) *int { return &s.Request.DefaultMaxTokens }), 1, 1<<20),
 		choice("request.thinking", "How what the model thinks is shown. reasoning_content: in the field that the client's dialect has for it. think-tags: in the text, between <think> and </think>. hide: not at all.",
 			field(func(s *Settings) *string { return &s.Request.Thinking }), ThinkingField, ThinkingTags, ThinkingHide).
-			means("true", ThinkingTags, "false", ThinkingHide).env("SHOW_THINK_TAGS"),
+			isSwitch(ThinkingTags, ThinkingHide).env("SHOW_THINK_TAGS"),
 		integer("retry.maxRetries", "How often a request is tried again; 0: never.",
 			field(func(s *Settings) *int { return &s.Retry.MaxRetries }), 0, 20),
 		integer("retry.baseDelayMs", "Milliseconds before the first retry; doubles for each further one, give or take half.",

@@ -35,6 +35,11 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%s %s: %v %+v", tc.provider, tc.plan, ok, u)
 		}
 	}
+	for base, drops := range map[string]bool{zai.Anthropic: true, "https://open.bigmodel.cn/api/anthropic": true, "http://127.0.0.1:1/api/anthropic": false} {
+		if u, _ := Lookup("zai", "coding-plan", Bases{Anthropic: base, OpenAI: zai.OpenAI}); u.Messages.DropsImages != drops || u.Chat.DropsImages {
+			t.Errorf("%s: drops images: %v", base, u.Messages.DropsImages)
+		}
+	}
 	if _, ok := Lookup("zai", "gold-plan", zai); ok {
 		t.Error("a plan that nobody has was found")
 	}

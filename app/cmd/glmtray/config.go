@@ -44,7 +44,7 @@ func settingsCommand(p *locale.Printer, name, short string, do func(*locale.Prin
 			return do(p, loaded, err)
 		},
 	}
-	o.register(c, p)
+	o.registerEnv(c, p)
 	return c
 }
 

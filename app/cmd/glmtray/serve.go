@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -21,6 +24,10 @@ type overrides struct {
 	config, host, provider, plan string
 	port                         int
 	demo                         bool
+	// envFile is the .env file of another program. It, and the one in the working
+	// directory, are only looked at where readsEnv.
+	envFile  string
+	readsEnv bool
 }
 
 func (o *overrides) register(c *cobra.Command, p *locale.Printer) {
@@ -31,6 +38,13 @@ func (o *overrides) register(c *cobra.Command, p *locale.Printer) {
 	f.StringVar(&o.provider, "provider", "", p.Text("command.flag.provider"))
 	f.StringVar(&o.plan, "plan", "", p.Text("command.flag.plan"))
 	f.BoolVar(&o.demo, "demo", false, p.Text("command.flag.demo"))
+}
+
+// registerEnv is register for commands that can take another program's place.
+func (o *overrides) registerEnv(c *cobra.Command, p *locale.Printer) {
+	o.register(c, p)
+	o.readsEnv = true
+	c.Flags().StringVar(&o.envFile, "env-file", "", p.Text("command.flag.envfile"))
 }
 
 // options turns the flags into where the settings come from.
@@ -51,6 +65,12 @@ func (o *overrides) options(c *cobra.Command) (settings.Options, error) {
 		}
 		out.Flags = append(out.Flags, settings.Override{Key: "provider", Value: settings.ProviderDemo, Flag: "--demo"})
 	}
+	switch {
+	case c.Flags().Changed("env-file"):
+		return out.ReadEnvFile(o.envFile)
+	case o.readsEnv:
+		return out.FindEnvFile()
+	}
 	return out, nil
 }
 
@@ -66,11 +86,14 @@ func workDir() string {
 func serveCommand(p *locale.Printer) *cobra.Command {
 	var o overrides
 	c := &cobra.Command{
-		Use:   "serve",
+		Use:   "serve [FILE]",
 		Short: p.Text("command.serve.short"),
 		Long:  p.Text("command.serve.long"),
-		Args:  noArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
+		Args:  atMostOne,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.argument(p, args); err != nil {
+				return err
+			}
 			options, err := o.options(c)
 			if err != nil {
 				return err
@@ -78,8 +101,24 @@ func serveCommand(p *locale.Printer) *cobra.Command {
 			return serve(p, options)
 		},
 	}
-	o.register(c, p)
+	o.registerEnv(c, p)
 	return c
+}
+
+// argument takes the config file as zcode-proxy's users give it, as an argument. A word
+// that names no file is more likely meant otherwise.
+func (o *overrides) argument(p *locale.Printer, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if _, err := os.Stat(args[0]); errors.Is(err, fs.ErrNotExist) {
+		return usageError{errors.New(p.Text("command.serve.nofile", "File", strconv.Quote(args[0])))}
+	}
+	if o.config != "" && o.config != args[0] {
+		return usageError{errors.New(p.Text("command.serve.twofiles", "File", args[0], "Other", o.config))}
+	}
+	o.config = args[0]
+	return nil
 }
 
 func serve(p *locale.Printer, from settings.Options) error {
