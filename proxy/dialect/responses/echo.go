@@ -56,12 +56,30 @@ func appendEchoed(dst []byte, values *[len(echoed)]rawjson.Value) []byte {
 	for i, f := range echoed {
 		dst = append(append(append(dst, ',', '"'), f.name...), '"', ':')
 		if values[i] != nil {
-			dst = append(dst, values[i]...)
+			dst = appendLine(dst, values[i])
 		} else {
 			dst = append(dst, f.without...)
 		}
 	}
 	return dst
+}
+
+// appendLine appends JSON text without its line ends, which would end the data of an
+// event in the middle. They are between tokens: strings have them escaped. Nearly all
+// texts have none, and an agent's tools are long.
+func appendLine(dst []byte, text rawjson.Value) []byte {
+	begin := len(dst)
+	dst = append(dst, text...)
+	if bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') < 0 {
+		return dst
+	}
+	kept := dst[:begin]
+	for _, c := range dst[begin:] {
+		if c != '\n' && c != '\r' {
+			kept = append(kept, c)
+		}
+	}
+	return kept
 }
 
 // silent is the Echo of a request that said nothing.

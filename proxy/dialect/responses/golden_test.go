@@ -137,6 +137,11 @@ func withoutEcho(s string) string {
 // grammar holds a stream to the reference.
 func grammar(t testing.TB, stream []byte) []llm.Event {
 	t.Helper()
+	for line := range bytes.Lines(stream) {
+		if data, ok := bytes.CutPrefix(line, []byte("data: ")); ok && rawjson.Valid(data) != nil || !ok && !bytes.HasPrefix(line, []byte("event: ")) && len(line) > 1 {
+			t.Fatalf("this is no line of an event: %s", line)
+		}
+	}
 	d := &reader{}
 	r := sse.NewReader(bytes.NewReader(stream), make([]byte, len(stream)+8192))
 	if err := r.Fill(); err != nil && len(stream) > 0 {

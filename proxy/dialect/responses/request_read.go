@@ -260,10 +260,12 @@ func (d *requestReader) told(field string) int {
 // finish checks and settles what depends on several fields.
 func (d *requestReader) finish() (*Request, *llm.Error) {
 	req := d.req
+	refusal := slices.IndexFunc(req.Warnings, func(w llm.Warning) bool { return w.Refuse })
 	switch {
-	case req.Model.Empty():
-		return nil, llm.Invalid("model", "model: is missing, it must be the name of a model")
 	case len(req.Messages) > 0, len(req.System) > 0, req.Previous != "":
+	case refusal >= 0: // nothing else was said
+		w := &req.Warnings[refusal]
+		return nil, llm.Invalid(w.Field, "%s: %s", w.Field, w.Reason)
 	case !d.hasInput:
 		return nil, llm.Invalid("input", "input: is missing, it must be a text or an array of items")
 	default:
