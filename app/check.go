@@ -25,6 +25,8 @@ const (
 	// configsLimit how long it may take to tell; both are those of ZCode's own client.
 	configsLife  = time.Minute
 	configsLimit = 15 * time.Second
+	// configsPause is how long it is left alone after it could not tell.
+	configsPause = 5 * time.Second
 	maxConfigs   = 4 << 20
 	// maxProof bounds what the captcha's widget hands over, in bytes.
 	maxProof = 16 << 10
@@ -99,13 +101,18 @@ func (c *checks) configs(ctx context.Context) captcha {
 		return last.captcha
 	}
 	known, err := c.fetch(ctx, plan.ConfigsURL)
+	at := time.Now()
 	if err != nil {
-		c.app.log.Debug("the gateway's configs cannot be had", "reason", err.Error())
 		if last.from == plan.ConfigsURL {
 			known = last.captcha
 		}
+		if ctx.Err() != nil {
+			return known // the client has left, which says nothing of the gateway
+		}
+		c.app.log.Debug("the gateway's configs cannot be had", "reason", err.Error())
+		at = at.Add(configsPause - configsLife)
 	}
-	c.told.Store(&told{known, time.Now(), plan.ConfigsURL})
+	c.told.Store(&told{known, at, plan.ConfigsURL})
 	return known
 }
 

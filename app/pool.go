@@ -95,6 +95,14 @@ func (a *App) refillPools() {
 	}
 }
 
+// settlePools brings the pools back to the settings in force.
+func (a *App) settlePools() {
+	a.mu.Lock()
+	a.settleGuests()
+	a.mu.Unlock()
+	a.refillPools()
+}
+
 // membersFor are the accounts that can serve under settings.
 func membersFor(accounts []account.Account, s settings.Settings) []upstream.Member {
 	var members []upstream.Member

@@ -154,7 +154,12 @@ func (a *App) reloaded(turn int, next settings.Loaded, err error) {
 
 // change puts settings in force while the program runs. If something of them is
 // impossible, nothing changes. The caller holds the intent lock.
-func (a *App) change(next settings.Loaded) error {
+func (a *App) change(next settings.Loaded) (failure error) {
+	defer func() {
+		if failure != nil {
+			a.settlePools() // those that were made ready are not wanted
+		}
+	}()
 	p, err := a.build(next.Settings)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"glmtray/proxy/llm"
 	"glmtray/proxy/upstream"
 )
 
@@ -60,6 +61,20 @@ func TestCompletions(t *testing.T) {
 				t.Errorf("got %s", text)
 			}
 		})
+	}
+}
+
+// TestCompletionsHoldNoThinking holds that no setting puts thinking into a text that goes
+// on from the prompt.
+func TestCompletionsHoldNoThinking(t *testing.T) {
+	u := thinkers["chat"]
+	base := serveUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(u.batch))
+	})
+	url := serveProxy(t, lane{wire: u.wire}.bases(base), func(c *Config) { c.Thinking = llm.ThinkingInTags }) + "/v1/completions"
+	if _, body := post(t, url, nil, []byte(`{"model":"glm-4.6","prompt":"So: "}`)); !strings.Contains(string(body), `"text":"because"`) {
+		t.Errorf("got %s", body)
 	}
 }
 

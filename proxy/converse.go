@@ -121,6 +121,9 @@ func (s *Server) address(x *exchange, out *outgoing) (err *llm.Error) {
 		target.User = rawjson.Quote(out.lease.User)
 	}
 	if target.Model = out.model; same {
+		if err := s.unreadable(out.in); err != nil {
+			return err
+		}
 		x.Dropped = nil
 		out.body = newPayload(out.received, out.in.edits(target))
 	} else if out.body, err = s.translated(x, out, target); err != nil {
@@ -136,6 +139,20 @@ func (s *Server) address(x *exchange, out *outgoing) (err *llm.Error) {
 	x.asked = acceptable(out.client, x.Stream || !x.Native)
 	out.header.Set("Accept-Encoding", strings.Join(x.asked, ", "))
 	x.announce()
+	return nil
+}
+
+// unreadable refuses a request that can pass as it is, but whose answer cannot where it
+// is written anew.
+func (s *Server) unreadable(in *incoming) *llm.Error {
+	if s.Thinking == llm.ThinkingApart {
+		return nil
+	}
+	for _, w := range in.Warnings {
+		if w.Refuse && (w.Field == "n" || w.Field == "modalities" || w.Field == "audio") {
+			return llm.Invalid(w.Field, "%s: %s", w.Field, w.Reason)
+		}
+	}
 	return nil
 }
 

@@ -19,8 +19,9 @@ type dialect struct {
 	decodeRequest  func(body []byte) (*incoming, *llm.Error)
 	newEncoder     func(replyOptions) encoder
 	appendResponse func(dst []byte, r *llm.Response, o replyOptions) []byte
-	// summarize, if set, is what answers instead of appendResponse.
-	summarize       func(r *llm.Response, o replyOptions) ([]byte, *llm.Error)
+	// answer, if set, is what answers instead of appendResponse. With an error it returns
+	// the answer that tells it, or nil if that is to be told as any other.
+	answer          func(r *llm.Response, o replyOptions) ([]byte, *llm.Error)
 	appendError     func(dst []byte, e *llm.Error, requestID string) []byte
 	appendKeepAlive func(dst []byte) []byte
 	// The half that is a client of upstreams.

@@ -32,6 +32,9 @@ func (s *Server) relay(x *exchange, a *answer) {
 		if err != nil {
 			r.finish(err)
 		}
+		if r.over {
+			s.keepStreamed(x, r.enc)
+		}
 		if len(r.out) > 0 && x.delivery.send(r.out) != nil {
 			x.gaveUp(s.gone(x))
 			return
@@ -48,7 +51,6 @@ func (s *Server) relay(x *exchange, a *answer) {
 	if err == nil {
 		a.drain()
 	}
-	s.keepStreamed(x, r.enc)
 	a.buffer.out, a.buffer.events = r.out[:0], r.events[:0]
 }
 
@@ -71,7 +73,7 @@ func newRelayer(s *Server, x *exchange, a *answer) *relayer {
 	return &relayer{
 		server: s, x: x, a: a, native: x.Native,
 		dec: x.wire().newDecoder(), enc: x.client.newEncoder(x.reply),
-		events: a.buffer.events, out: a.buffer.out, present: llm.Presenter{Display: s.Thinking},
+		events: a.buffer.events, out: a.buffer.out, present: llm.Presenter{Display: s.display(x)},
 	}
 }
 
@@ -208,7 +210,7 @@ func (s *Server) unroll(x *exchange, a *answer) *llm.Error {
 	if failure := s.failure(events); failure != nil {
 		return failure
 	}
-	events = s.present(events)
+	events = s.present(x, events)
 	enc := x.client.newEncoder(x.reply)
 	var out []byte
 	for i := range events {
@@ -216,17 +218,26 @@ func (s *Server) unroll(x *exchange, a *answer) *llm.Error {
 		x.names.Restore(&events[i])
 		out = enc.Append(out, &events[i])
 	}
+	s.keepStreamed(x, enc)
 	if x.delivery.send(out) != nil {
 		x.gaveUp(s.gone(x))
 	}
-	s.keepStreamed(x, enc)
 	return nil
 }
 
 // present shows the thinking of a whole answer as the settings want it.
-func (s *Server) present(events []llm.Event) []llm.Event {
-	p := llm.Presenter{Display: s.Thinking}
+func (s *Server) present(x *exchange, events []llm.Event) []llm.Event {
+	p := llm.Presenter{Display: s.display(x)}
 	return p.Present(events)
+}
+
+// display is how an answer's thinking is shown. The summary of a conversation, which no
+// person reads, has none of it in its text, nor has a completion, which goes on from one.
+func (s *Server) display(x *exchange) llm.Display {
+	if x.client == completionsDialect || x.reply.echo.Summarizes() {
+		return llm.ThinkingApart
+	}
+	return s.Thinking
 }
 
 // failure returns the error that events end in, explained, if they do.
@@ -279,7 +290,7 @@ func (s *Server) replyWith(x *exchange, events []llm.Event) *llm.Error {
 	if failure := s.failure(events); failure != nil {
 		return failure
 	}
-	events = s.present(events)
+	events = s.present(x, events)
 	for i := range events {
 		x.event(&events[i])
 		x.names.Restore(&events[i])
@@ -288,14 +299,14 @@ func (s *Server) replyWith(x *exchange, events []llm.Event) *llm.Error {
 	if err != nil {
 		return err
 	}
-	if x.client.summarize != nil {
-		body, err := x.client.summarize(response, x.reply)
-		if err == nil {
-			x.replyJSON(http.StatusOK, body)
-		}
+	var body []byte
+	if x.client.answer == nil {
+		body = x.client.appendResponse(nil, response, x.reply)
+	} else if body, err = x.client.answer(response, x.reply); body == nil {
 		return err
+	} else if err != nil {
+		x.gaveUp(err)
 	}
-	body := x.client.appendResponse(nil, response, x.reply)
 	s.keep(x, body)
 	x.replyJSON(http.StatusOK, body)
 	return nil

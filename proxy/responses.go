@@ -37,14 +37,14 @@ func newResponses(store *responses.Store, compact bool) *dialect {
 			return in, nil
 		},
 		newEncoder: func(o replyOptions) encoder { return responses.NewEncoder(responsesOptions(o)) },
-		appendResponse: func(dst []byte, r *llm.Response, o replyOptions) []byte {
-			return responses.AppendResponse(dst, r, responsesOptions(o))
+		answer: func(r *llm.Response, o replyOptions) ([]byte, *llm.Error) {
+			return responses.AppendAnswer(nil, r, responsesOptions(o))
 		},
 		appendError:     responses.AppendError,
 		appendKeepAlive: responses.AppendKeepAlive,
 	}
 	if compact {
-		d.summarize = func(r *llm.Response, o replyOptions) ([]byte, *llm.Error) {
+		d.answer = func(r *llm.Response, o replyOptions) ([]byte, *llm.Error) {
 			return responses.AppendCompaction(nil, r, responsesOptions(o))
 		}
 	}
@@ -65,10 +65,19 @@ func (s *Server) keep(x *exchange, response []byte) {
 	}
 }
 
-// keepStreamed keeps the answer that an encoder has written.
+// keepStreamed keeps the answer that an encoder has written to its end, before the client
+// sees that end and goes on from it; or notes that it has failed.
 func (s *Server) keepStreamed(x *exchange, e encoder) {
-	if whole, ok := e.(interface{ Response() []byte }); ok && x.turn != nil && x.Err == nil {
-		s.keep(x, whole.Response())
+	written, ok := e.(*responses.Encoder)
+	if !ok {
+		return
+	}
+	if failure := written.Failure(); failure != nil {
+		x.gaveUp(failure)
+	}
+	if x.turn != nil && x.Err == nil {
+		s.keep(x, written.Response())
+		x.turn = nil // once
 	}
 }
 

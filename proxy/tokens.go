@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -45,9 +46,10 @@ func (s *Server) upstreamCount(r *http.Request, in *incoming, body *bodyBuffer) 
 	if s.Upstream.GLM || endpoint.URL == "" || s.noTokenCount.Load() {
 		return nil
 	}
-	var edits []rawjson.Edit
-	if name := s.Naming.Resolve(in.Model.String(), in.HasImages()); name != in.Model.String() {
-		edits = in.edits(llm.Target{Model: rawjson.Quote(name)})
+	var target llm.Target
+	name := s.Naming.Resolve(in.Model.String(), in.HasImages())
+	if name != in.Model.String() {
+		target.Model = rawjson.Quote(name)
 	}
 	lease, refusal := s.Credential(r.Context(), Ask{Client: s.clientKey(r), Conversation: func() string { return "" }})
 	if refusal != nil {
@@ -55,15 +57,17 @@ func (s *Server) upstreamCount(r *http.Request, in *incoming, body *bodyBuffer) 
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
-	resp, err := s.postCount(ctx, r, endpoint, lease.Credential, body, edits)
+	resp, err := s.postCount(ctx, r, endpoint, lease.Credential, body, in.edits(target))
 	if err != nil {
 		return nil
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusMethodNotAllowed {
+	answer, err := readAll(io.LimitReader(resp.Body, most), resp.ContentLength)
+	switch {
+	case resp.StatusCode == http.StatusNotFound && name != "" && bytes.Contains(answer, []byte(name)): // it is the model
+	case resp.StatusCode == http.StatusNotFound, resp.StatusCode == http.StatusMethodNotAllowed:
 		s.noTokenCount.Store(true)
 	}
-	answer, err := readAll(io.LimitReader(resp.Body, most), resp.ContentLength)
 	if err != nil || resp.StatusCode != http.StatusOK || llm.ParseError(0, answer) != nil || !isCount(answer) {
 		return nil
 	}

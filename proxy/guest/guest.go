@@ -89,6 +89,7 @@ type Pool struct {
 	unfit   int    // tokens in a row that were never accepted
 	err     *llm.Error
 	retry   time.Time     // when the next fetch is due after err
+	over    bool          // Run has ended, so that no token will come any more
 	changed chan struct{} // closed and replaced when there is something new
 }
 
@@ -136,6 +137,7 @@ func New(o Options) *Pool {
 // ends. A pool of no tokens, or of an address that is none, only
 // waits: Pick says what is wrong. It is called once.
 func (p *Pool) Run(ctx context.Context) {
+	defer p.end()
 	for ctx.Err() == nil {
 		pause := p.due()
 		if pause == 0 {
@@ -146,6 +148,14 @@ func (p *Pool) Run(ctx context.Context) {
 		}
 		sleep(ctx, pause, p.wake)
 	}
+}
+
+// end tells those who wait for a token that none will come.
+func (p *Pool) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	p.announce()
 }
 
 // never is the pause of a pool that has nothing to fetch.

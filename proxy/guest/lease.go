@@ -22,8 +22,8 @@ type Lease struct {
 }
 
 // Pick picks the token that has rested longest. While there is none it waits for the
-// first, until ctx ends, a fetch fails, or about twenty seconds have passed. The error
-// says what a person can do.
+// first, until ctx ends, Run does, a fetch fails, or about twenty seconds have passed.
+// The error says what a person can do.
 func (p *Pool) Pick(ctx context.Context) (Lease, *llm.Error) {
 	if err := p.hopeless(); err != nil {
 		return Lease{}, err
@@ -71,6 +71,9 @@ func (p *Pool) pick() (Lease, <-chan struct{}, *llm.Error) {
 			err := *p.err
 			err.RetryAfter = wait
 			return Lease{}, nil, &err
+		}
+		if p.over {
+			return Lease{}, nil, &llm.Error{Kind: llm.ErrOverloaded, Message: "the guest plan was left while the request waited for a token; send it again"}
 		}
 		return Lease{}, p.changed, nil
 	}

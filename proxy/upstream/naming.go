@@ -80,6 +80,9 @@ func (n *Naming) Resolve(asked string, images bool) string {
 	if n.Capitals {
 		name = capitals(name)
 	}
+	if name != asked { // it takes the place of the client's, with that one's mark
+		name = strings.TrimSuffix(name, LongContext)
+	}
 	return name
 }
 

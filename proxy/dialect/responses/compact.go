@@ -29,12 +29,16 @@ var summaryIntroduction = rawjson.Quote("This is a summary of the conversation s
 // call it, before Echo and before the request is arranged, for …/compact.
 //
 // The tools stay declared, as upstreams insist on that where there are calls in the
-// history, but must not be called.
+// history, but must not be called. What InputItems and Turn know of the conversation
+// from then on is the messages of the user and of the developer alone, so that whoever
+// goes on from the answer does so without what it stands for.
 func (r *Request) Compact() {
 	if r.Compaction {
 		return
 	}
 	r.Compaction = true
+	kept := bytes.TrimSuffix(r.messagesOf("user", "developer", "system"), []byte(","))
+	r.input, r.resolve, r.past = append(append(rawjson.Value("["), kept...), ']'), nil, nil
 	r.Messages = append(r.Messages, llm.Message{Role: llm.User, Blocks: []llm.Block{{Kind: llm.Text, Text: summaryRequest}}})
 	r.Format = llm.Format{}
 	r.Choice, r.Parallel = llm.ToolChoice{}, nil
@@ -43,14 +47,14 @@ func (r *Request) Compact() {
 	}
 }
 
-// userItems returns the user's messages of the conversation, as items with a comma
-// behind each, up to maxRetained bytes of the latest.
-func (r *Request) userItems() []byte {
+// messagesOf returns the messages of some roles in the conversation, as items with a
+// comma behind each, up to maxRetained bytes of the latest.
+func (r *Request) messagesOf(roles ...string) []byte {
 	var items []rawjson.Value
 	collect := func(doc []byte) {
 		reader := rawjson.NewReader(doc)
 		reader.Array(func() {
-			if item := reader.Raw(); isUserMessage(item) {
+			if item := reader.Raw(); isMessage(item, roles) {
 				items = append(items, item)
 			}
 		})
@@ -71,8 +75,12 @@ func (r *Request) userItems() []byte {
 	return out
 }
 
-func isUserMessage(item rawjson.Value) bool {
-	isMessage, isUser := true, false
+// Summarizes reports whether the answer is a conversation's summary, which no person
+// reads. It may be called for nil.
+func (e *Echo) Summarizes() bool { return e != nil && e.compaction }
+
+func isMessage(item rawjson.Value, roles []string) bool {
+	isMessage, hasRole := true, false
 	if item.Kind() != rawjson.Object {
 		return false
 	}
@@ -82,10 +90,10 @@ func isUserMessage(item rawjson.Value) bool {
 		case "type":
 			isMessage = r.StringOrNull().Is("message")
 		case "role":
-			isUser = r.StringOrNull().Is("user")
+			hasRole = slices.ContainsFunc(roles, r.StringOrNull().Is)
 		}
 	})
-	return isMessage && isUser && r.Err() == nil
+	return isMessage && hasRole && r.Err() == nil
 }
 
 // AppendCompaction appends the answer of …/compact: the user's messages and the item
@@ -141,20 +149,4 @@ func (r *Request) InputItems() []byte {
 		return rawjson.Splice(make([]byte, 0, len(r.input)), r.input, slices.Clone(r.resolve))
 	}
 	return []byte("[]")
-}
-
-// OutputItems returns the output of a response object, a JSON array that shares its
-// memory; nil if it has none.
-func OutputItems(response []byte) []byte {
-	var output rawjson.Value
-	r := rawjson.NewReader(response)
-	r.Object(func(key []byte) {
-		if string(key) == "output" && r.Kind() == rawjson.Array {
-			output = r.Raw()
-		}
-	})
-	if r.End() != nil {
-		return nil
-	}
-	return bytes.TrimSpace(output)
 }

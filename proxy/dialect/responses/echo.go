@@ -40,7 +40,7 @@ func (r *Request) Echo() *Echo {
 		}
 	}
 	if r.Compaction {
-		e.kept = r.userItems()
+		e.kept = r.messagesOf("user")
 	}
 	return e
 }

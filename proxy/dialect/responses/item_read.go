@@ -285,13 +285,14 @@ func (d *requestReader) unquote(s rawjson.String) []byte {
 
 // object returns the JSON object that the arguments of a call are: the object itself,
 // {} for nothing or null, and what a JSON string contains if that is one. Anything
-// else is put into an object, and whole is false.
+// else is put into an object, and whole is false. Halves of surrogate pairs in it are
+// overwritten.
 func object(text []byte) (input rawjson.Value, whole bool) {
 	text = bytes.TrimSpace(text)
 	if len(text) == 0 || string(text) == "null" {
 		return rawjson.Value("{}"), true
 	}
-	r := rawjson.NewReader(text)
+	r := rawjson.NewRepairingReader(text)
 	r.Skip()
 	if r.End() != nil {
 		return append(rawjson.AppendQuote(rawjson.Value(`{"input":`), text), '}'), false
@@ -351,6 +352,10 @@ func (d *requestReader) reference(it *item) {
 	}
 	if found == nil {
 		d.refuse("input[].item_reference", "refers to an item that is not kept here, send the item itself")
+		return
+	}
+	if d.referred += len(found); d.referred > maxReferred {
+		d.fail(it.at, "refers to more than can be taken, all items that are referred to may have %d MB", maxReferred>>20)
 		return
 	}
 	d.req.resolve = append(d.req.resolve, rawjson.Edit{Start: it.at, End: it.at + len(it.Value), With: found})

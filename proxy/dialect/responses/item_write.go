@@ -2,6 +2,7 @@ package responses
 
 import (
 	"bytes"
+	"slices"
 
 	"glmtray/proxy/llm"
 	"glmtray/proxy/rawjson"
@@ -22,8 +23,13 @@ func (e *Encoder) keep(add func(dst []byte) []byte) (item []byte) {
 	if len(e.items) > 0 {
 		e.items = append(e.items, ',')
 	}
+	size := len(e.open.text)
+	if e.open.kind == messageItem {
+		size = len(e.open.parts)
+	}
+	const around = 256 // its other fields
 	at := len(e.items)
-	e.items = add(e.items)
+	e.items = add(slices.Grow(e.items, size+around))
 	e.open.kind = noItem
 	return e.items[at:]
 }
@@ -76,6 +82,7 @@ func (e *Encoder) closeText(dst []byte) []byte {
 		return dst
 	}
 	o.inPart = false
+	dst = e.room(dst, 4)
 	dst = append(appendInt(append(e.itemEvent(dst, "response.output_text.done"), `,"content_index":`...), o.count), `,"text":"`...)
 	dst = append(append(append(dst, o.text...), `","logprobs":[]`...), eventEnd...)
 	dst = append(appendInt(append(e.itemEvent(dst, "response.content_part.done"), `,"content_index":`...), o.count), `,"part":`...)
@@ -83,7 +90,8 @@ func (e *Encoder) closeText(dst []byte) []byte {
 	if o.count > 0 {
 		o.parts = append(o.parts, ',')
 	}
-	o.parts = appendTextPart(o.parts, o.text)
+	const around = 64 // its other fields
+	o.parts = appendTextPart(slices.Grow(o.parts, len(o.text)+around), o.text)
 	o.count++
 	return dst
 }

@@ -100,6 +100,7 @@ type requestReader struct {
 
 	lookUp     func(id string) []byte
 	references int
+	referred   int  // bytes of what they refer to
 	inStored   bool // what is being read comes from an earlier turn
 
 	hasInput bool

@@ -1,6 +1,7 @@
 package responses
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,6 +65,23 @@ func appendUsage(dst []byte, u *llm.Usage) []byte {
 // AppendResponse appends a whole answer. It is the response object in which a stream
 // of the same answer ends.
 func AppendResponse(dst []byte, r *llm.Response, o EncoderOptions) []byte {
+	dst, _ = AppendAnswer(dst, r, o) // the object tells the failure
+	return dst
+}
+
+// AppendAnswer is AppendResponse, and returns the error that the object tells if it is
+// one of an answer that has failed.
+func AppendAnswer(dst []byte, r *llm.Response, o EncoderOptions) ([]byte, *llm.Error) {
+	e := encoded(r, o)
+	return e.appendObject(slices.Grow(dst, e.size)), e.failure
+}
+
+// Failure returns the error in which the stream has ended, nil if it has not ended or
+// ended well.
+func (e *Encoder) Failure() *llm.Error { return e.failure }
+
+// encoded returns the encoder of a whole answer, at its end.
+func encoded(r *llm.Response, o EncoderOptions) *Encoder {
 	e := NewEncoder(o)
 	var frames []byte
 	tell := func(ev llm.Event) { frames = e.Append(frames[:0], &ev) }
@@ -88,5 +106,5 @@ func AppendResponse(dst []byte, r *llm.Response, o EncoderOptions) []byte {
 		tell(llm.Event{Kind: llm.EventBlockStop, Block: b.Kind})
 	}
 	tell(llm.Event{Kind: llm.EventFinish, Stop: r.Stop, StopSequence: r.StopSequence, Usage: r.Usage})
-	return e.appendObject(dst)
+	return e
 }

@@ -54,6 +54,9 @@ const (
 	maxAnswer = 64 << 20
 	// maxReferences is how many items of earlier turns a request may refer to.
 	maxReferences = 1 << 12
+	// maxReferred is how many bytes all that they refer to may have: a reference is
+	// short, and the same item can be referred to again and again.
+	maxReferred = 64 << 20
 	// maxRetained is how many bytes of a user's messages outlive a compaction.
 	maxRetained = 256 << 10
 )

@@ -10,33 +10,47 @@ import (
 // without one.
 const emptySchema = `{"type":"object","properties":{}}`
 
+// shape is what decides whether a tool's parameters can stay as they are.
+type shape struct {
+	kind       rawjson.Value
+	properties rawjson.Kind
+	union      bool
+}
+
+// shaped reads a tool's parameters, and their shape while it is there: they are most of
+// what an agent declares.
+func (d *requestReader) shaped() (v value, s shape) {
+	if d.r.Kind() != rawjson.Object {
+		return d.raw(), s
+	}
+	at := d.at()
+	d.r.Object(func(key []byte) {
+		switch string(key) {
+		case "type":
+			s.kind = d.r.Raw()
+		case "properties":
+			s.properties = d.r.Kind()
+		case "anyOf", "oneOf", "allOf":
+			s.union = true
+		}
+	})
+	return value{d.r.Since(at - d.base), at}, s
+}
+
 // schema returns a tool's parameters. OpenAI takes any JSON Schema there and some
 // that are none, Anthropic and Z.AI only one whose root is an object with
 // properties. Nearly all are such, and are kept to the byte: caches work by prefix.
-func (d *requestReader) schema(v value) rawjson.Value {
+func (d *requestReader) schema(v value, s shape) rawjson.Value {
 	if v.Kind() != rawjson.Object {
 		d.fail(v.at, "must be a JSON Schema, not %s", v.Kind())
 		return nil
 	}
-	var kind, properties rawjson.Value
-	union := false
-	r := rawjson.NewReader(v.Value)
-	r.Object(func(key []byte) {
-		switch string(key) {
-		case "type":
-			kind = r.Raw()
-		case "properties":
-			properties = r.Raw()
-		case "anyOf", "oneOf", "allOf":
-			union = true
-		}
-	})
 	switch {
-	case string(kind) == `"object"` && properties.Kind() == rawjson.Object && !union:
+	case string(s.kind) == `"object"` && s.properties == rawjson.Object && !s.union:
 		return v.Value
-	case union:
+	case s.union:
 		d.warn("tools[].parameters", "is a choice of schemas, which were put into one")
-	case kind != nil && !bytes.Contains(kind, []byte(`"object"`)):
+	case s.kind != nil && !bytes.Contains(s.kind, []byte(`"object"`)):
 		d.refuse("tools[].parameters", "is not the schema of an object")
 	}
 	var root schemaRoot

@@ -113,10 +113,7 @@ func (s *Store) Decode(body []byte) (*Request, *llm.Error) {
 // from then on. An answer that is larger than all that the store may hold is not
 // kept.
 func (s *Store) Put(id string, t *Turn, response []byte) {
-	output := bytes.Clone(OutputItems(response))
-	if output == nil {
-		output = []byte("[]")
-	}
+	output := outputOf(response)
 	e := &entry{id: id, response: response, segments: append(slices.Clip(t.segments), &segment{data: output})}
 	size := len(response)
 	for _, segment := range e.segments {
@@ -145,6 +142,19 @@ func (s *Store) Put(id string, t *Turn, response []byte) {
 		s.remove(s.order.Front().Value.(*entry).id)
 	}
 	s.expire()
+}
+
+// outputOf returns the output of a response object, a JSON array in memory of its own.
+// It looks no further: behind the output is what the object repeats of the request,
+// which is far longer. No string before it can look like the key, as its quotes would be
+// escaped.
+func outputOf(response []byte) []byte {
+	_, rest, _ := bytes.Cut(response, []byte(`,"output":`))
+	r := rawjson.NewReader(rest)
+	if r.Kind() != rawjson.Array {
+		return []byte("[]")
+	}
+	return bytes.Clone(r.Raw())
 }
 
 // itemsByID returns the items of an array by their ids.

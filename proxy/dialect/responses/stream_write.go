@@ -2,6 +2,7 @@ package responses
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"glmtray/proxy/llm"
@@ -34,6 +35,7 @@ type Encoder struct {
 	open    openItem
 	frame   deltaFrame
 	written int // bytes of text
+	size    int // of the response object in which the stream has ended
 	usage   llm.Usage
 	told    bool // the upstream told some usage
 }
@@ -53,6 +55,15 @@ type openItem struct {
 	call   []byte
 	tool   string
 	unwrap unwrapper
+}
+
+// add adds to the text, whose memory doubles when it is used up: it grows by a few
+// bytes at a time, and by less than that it would be copied four times.
+func (o *openItem) add(text []byte) {
+	if len(o.text)+len(text) > cap(o.text) {
+		o.text = slices.Grow(o.text, max(len(o.text), len(text)))
+	}
+	o.text = append(o.text, text...)
 }
 
 type itemKind uint8
@@ -85,7 +96,7 @@ func (e *Encoder) Append(dst []byte, ev *llm.Event) []byte {
 		return e.fail(dst, ev.Err)
 	}
 	if !e.started {
-		dst = e.create(dst, ev.Model)
+		dst = e.create(slices.Grow(dst, 2*e.objectSize()), ev.Model)
 		dst = e.appendObject(append(e.event(dst, "response.in_progress"), `,"response":`...))
 		dst = append(dst, eventEnd...)
 	}
@@ -147,7 +158,7 @@ func (e *Encoder) streaming(name, field string, index int, tail string) {
 
 // piece appends the event of a piece, and keeps its text.
 func (e *Encoder) piece(dst []byte, text rawjson.String) []byte {
-	e.open.text = append(e.open.text, text.Inner()...)
+	e.open.add(text.Inner())
 	dst = strconv.AppendInt(append(dst, e.frame.head...), int64(e.number), 10)
 	e.number++
 	dst = append(append(dst, e.frame.middle...), text...)
@@ -160,7 +171,7 @@ func (e *Encoder) delta(dst []byte, ev *llm.Event) []byte {
 	}
 	if e.o.Echo.compaction {
 		if ev.Block == llm.Text {
-			e.open.text = append(e.open.text, ev.Text.Inner()...)
+			e.open.add(ev.Text.Inner())
 		}
 		return dst
 	}
@@ -285,7 +296,22 @@ func (e *Encoder) fail(dst []byte, err *llm.Error) []byte {
 func (e *Encoder) end(dst []byte, status string) []byte {
 	e.ended, e.status = true, status
 	dst = append(e.event(dst, "response."+status), `,"response":`...)
-	return append(e.appendObject(dst), eventEnd...)
+	begin := len(dst)
+	dst = e.appendObject(dst)
+	e.size = len(dst) - begin
+	return append(dst, eventEnd...)
+}
+
+// objectSize is how long the response object is by now, or a little less than that.
+func (e *Encoder) objectSize() int {
+	const always = 512 // in every answer, with the names of two events
+	return always + len(e.model) + len(e.items) + len(e.o.Echo.fields)
+}
+
+// room makes room for the end of the open item, which repeats its text a number of
+// times, the last of them in the answer: one piece of memory instead of one for each.
+func (e *Encoder) room(dst []byte, texts int) []byte {
+	return slices.Grow(dst, texts*len(e.open.text)+e.objectSize())
 }
 
 // appendObject appends the response object as it is by now.
@@ -325,7 +351,7 @@ func (e *Encoder) Response() []byte {
 	if !e.ended || e.failure != nil {
 		return nil
 	}
-	return e.appendObject(nil)
+	return e.appendObject(make([]byte, 0, e.size))
 }
 
 // AppendKeepAlive appends what tells a client that it is not forgotten while the

@@ -18,6 +18,7 @@ type declaration struct {
 	at                                     int
 	kind, name, description                value
 	parameters, strict, format, tools, old value
+	shape                                  shape // of the parameters
 }
 
 func (t *declaration) field(key []byte) *value {
@@ -28,8 +29,6 @@ func (t *declaration) field(key []byte) *value {
 		return &t.name
 	case "description":
 		return &t.description
-	case "parameters":
-		return &t.parameters
 	case "strict":
 		return &t.strict
 	case "format":
@@ -49,7 +48,9 @@ func (d *requestReader) toolIn(namespace value) {
 	t := declaration{at: d.at()}
 	read := func() {
 		d.r.Object(func(key []byte) {
-			if v := t.field(key); v != nil {
+			if string(key) == "parameters" {
+				t.parameters, t.shape = d.shaped()
+			} else if v := t.field(key); v != nil {
 				*v = d.raw()
 			}
 		})
@@ -87,7 +88,7 @@ func (d *requestReader) toolIn(namespace value) {
 func (d *requestReader) function(t *declaration, namespace value) {
 	tool := llm.Tool{Description: d.literal(t.description), Schema: rawjson.Value(emptySchema)}
 	if t.parameters.given() {
-		tool.Schema = d.schema(t.parameters)
+		tool.Schema = d.schema(t.parameters, t.shape)
 	}
 	if string(t.strict.Value) == "true" {
 		d.warn("tools[].strict", "the target may call the tool with input that does not match its schema")
