@@ -82,7 +82,7 @@ var bufferPool = sync.Pool{New: func() any {
 // release gives the buffers back, unless they have grown beyond what is worth
 // keeping.
 func (b *streamBuffers) release() {
-	const worth = 64 << 10
+	const worth = 256 << 10
 	if cap(b.out) <= worth {
 		clear(b.events[:cap(b.events)])
 		bufferPool.Put(b)

@@ -37,6 +37,9 @@ func (r *Request) Arrange() {
 	// Neighbours are joined while the results are still there: they are what keeps
 	// the turns of an agent apart.
 	r.mergeTurns()
+	if r.arranged() {
+		return // as in a dialect whose messages are smaller than turns
+	}
 	r.placeResults(r.takeResults())
 	r.mergeTurns()
 	r.trimPrefill()
