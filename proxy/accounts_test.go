@@ -682,3 +682,32 @@ func TestManyConversationsAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestQuotaAmidAnAnswer holds that an account whose quota ends within an answer is left
+// alone afterwards: the answer is lost, the next one is another account's.
+func TestQuotaAmidAnAnswer(t *testing.T) {
+	const message = `Usage limit reached for 5 hour. Your limit will reset at 2099-01-01 00:00:00`
+	breaks := map[upstream.Dialect]string{
+		upstream.Messages: "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"code\":\"1308\",\"message\":\"[1308][" + message + "][id]\"}}\n\n",
+		upstream.Chat:     "data: {\"error\":{\"code\":\"1308\",\"message\":\"" + message + "\"}}\n\n",
+	}
+	eachLane(t, func(t *testing.T, l lane) {
+		at := bytes.LastIndex(l.answer[:len(l.answer)/2], []byte("\n\n")) + len("\n\n")
+		for _, body := range [][]byte{l.stream, l.batch} {
+			a := newAccounts(t, l, nil)
+			a.failing(answers(append(bytes.Clone(l.answer[:at]), breaks[l.wire]...)), "a")
+			if _, got, x := a.ask(t, "", body); x.Err == nil || x.Err.Kind != llm.ErrQuota || !strings.Contains(got, message) {
+				t.Errorf("%v: %s", x.Err, got)
+			}
+			if states := a.states(); states != "a quota, b ready, c ready" {
+				t.Error(states)
+			}
+			for range 3 {
+				a.served(t, "", l.batch)
+			}
+			if took := a.took(); took != "a b b b" {
+				t.Error(took)
+			}
+		}
+	})
+}

@@ -114,7 +114,7 @@ func (s *Server) prepare(x *exchange, w http.ResponseWriter, r *http.Request) (*
 
 // address makes header and body for the endpoint and the account of a request.
 func (s *Server) address(x *exchange, out *outgoing) (err *llm.Error) {
-	x.Wire, x.Account = out.endpoint.Dialect, out.lease.Name
+	x.Wire, x.Account, x.lease = out.endpoint.Dialect, out.lease.Name, out.lease
 	same := x.Wire == x.client.name && !out.detour
 	target := s.Upstream.TargetFor(out.in.Model)
 	if out.lease.User != "" {

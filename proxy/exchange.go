@@ -59,6 +59,8 @@ type exchange struct {
 	client   *dialect
 	delivery *delivery
 	reply    replyOptions
+	// lease is the account that answers.
+	lease upstream.Lease
 	// turn is what is kept of the request if its answer shall be.
 	turn *responses.Turn
 	// rename is the model's name for the client, where a native answer has another.

@@ -120,7 +120,7 @@ func (r *relayer) take(encode bool) {
 		case llm.EventBlockStart:
 			r.x.names.Restore(e)
 		case llm.EventError:
-			r.server.explain(e.Err)
+			r.server.explain(r.x, e.Err)
 			r.x.gaveUp(e.Err)
 			r.over = true
 		case llm.EventFinish:
@@ -207,7 +207,7 @@ func isOver(events []llm.Event) bool {
 func (s *Server) unroll(x *exchange, a *answer) *llm.Error {
 	x.Native = false
 	events := x.wire().decodeResponse(nil, a.body)
-	if failure := s.failure(events); failure != nil {
+	if failure := s.failure(x, events); failure != nil {
 		return failure
 	}
 	events = s.present(x, events)
@@ -241,20 +241,22 @@ func (s *Server) display(x *exchange) llm.Display {
 }
 
 // failure returns the error that events end in, explained, if they do.
-func (s *Server) failure(events []llm.Event) *llm.Error {
+func (s *Server) failure(x *exchange, events []llm.Event) *llm.Error {
 	if n := len(events); n > 0 && events[n-1].Kind == llm.EventError {
 		err := events[n-1].Err
-		s.explain(err)
+		s.explain(x, err)
 		return err
 	}
 	return nil
 }
 
-// explain says what an error within an answer means. Those of the relay itself, which
-// have a status or no code, say so already.
-func (s *Server) explain(err *llm.Error) {
+// explain says what an error within an answer means, and tells the account's pool, for
+// the requests to come. Those of the relay itself, which have a status or no code, say so
+// already.
+func (s *Server) explain(x *exchange, err *llm.Error) {
 	if err.Status == 0 && (err.Code != "" || s.Upstream.Rewrite != nil) {
 		s.Upstream.Explain(err, time.Now())
+		x.lease.Done(err)
 	}
 }
 
@@ -272,7 +274,7 @@ func (x *exchange) gaveUp(err *llm.Error) {
 // batch answers a batch client from a batch.
 func (s *Server) batch(x *exchange, a *answer) *llm.Error {
 	events := x.wire().decodeResponse(nil, a.body)
-	if failure := s.failure(events); failure != nil {
+	if failure := s.failure(x, events); failure != nil {
 		return failure
 	}
 	if !x.Native {
@@ -287,7 +289,7 @@ func (s *Server) batch(x *exchange, a *answer) *llm.Error {
 
 // replyWith answers a batch client with the fold of events.
 func (s *Server) replyWith(x *exchange, events []llm.Event) *llm.Error {
-	if failure := s.failure(events); failure != nil {
+	if failure := s.failure(x, events); failure != nil {
 		return failure
 	}
 	events = s.present(x, events)
