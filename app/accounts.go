@@ -147,9 +147,8 @@ func (s *Accounts) ImportZCode(ctx context.Context, env func(string) string) (ad
 	var failures []error
 	for _, a := range found {
 		if a.Key.Empty() && !a.Access.Empty() {
-			if fresh, err := s.renew(ctx, a); err == nil {
-				a = fresh
-			} else {
+			var err error
+			if a, err = s.renew(ctx, a); err != nil {
 				notes = append(notes, a.Provider+": "+err.Error())
 			}
 		}
@@ -183,7 +182,8 @@ func (s *Accounts) named(ctx context.Context, a account.Account) account.Account
 	return a
 }
 
-// renew gets new credentials for an account, without its person.
+// renew gets new credentials for an account, without its person. The account is returned
+// with an error too: there may be new tokens, though no credential came of them.
 func (s *Accounts) renew(ctx context.Context, a account.Account) (account.Account, error) {
 	e, err := s.Endpoints(a.Provider)
 	if err != nil {
@@ -199,6 +199,9 @@ func (s *Accounts) renew(ctx context.Context, a account.Account) (account.Accoun
 	}
 	if !got.JWT.Empty() {
 		a.JWT = got.JWT
+	}
+	if got.JWT.Empty() {
+		return a, got.KeyError
 	}
 	return a, nil
 }

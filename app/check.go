@@ -50,6 +50,8 @@ type checks struct {
 	http   *http.Client
 	asking sync.Mutex // one asks the gateway for its configs at a time
 	told   atomic.Pointer[told]
+	// telling has the person told of one state after the other, the latest last.
+	telling sync.Mutex
 
 	mu      sync.Mutex // guards what follows; held for moments only
 	waiting []*check
@@ -161,30 +163,64 @@ func (c *checks) Prove(ctx context.Context) (http.Header, *llm.Error) {
 	c.waiting = append(c.waiting, mine)
 	c.mu.Unlock()
 	c.changed()
-	defer func() {
-		c.mu.Lock()
-		c.waiting = slices.DeleteFunc(c.waiting, func(w *check) bool { return w == mine })
-		c.mu.Unlock()
-		c.changed()
-	}()
+	defer c.changed()
 	patience, _ := c.Limits()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
+	var proof http.Header
 	select {
-	case proof := <-mine.proof:
-		return proof, nil
+	case proof = <-mine.proof:
 	case <-ctx.Done():
-		return nil, &llm.Error{Kind: llm.ErrCanceled, Message: "the client went away", Err: ctx.Err()}
 	case <-timer.C:
+	}
+	if proof == nil {
+		proof = c.leave(mine)
+	}
+	switch {
+	case ctx.Err() != nil:
+		c.handOn(proof)
+		return nil, &llm.Error{Kind: llm.ErrCanceled, Message: "the client went away", Err: ctx.Err()}
+	case proof == nil:
 		return nil, &llm.Error{
 			Kind: llm.ErrPermission, Code: upstream.CodeCaptcha,
 			Message: "the start plan wants to see that there is a person, and nobody passed its check within " + patience.String() + "; open it from the tray (or: glmtray open verify) and send the request again",
 		}
 	}
+	return proof, nil
+}
+
+// leave ends the wait of a request. It returns the proof that came in that moment, if
+// there is one: a person has made the effort.
+func (c *checks) leave(mine *check) http.Header {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = slices.DeleteFunc(c.waiting, func(w *check) bool { return w == mine })
+	select {
+	case proof := <-mine.proof:
+		return proof
+	default:
+		return nil
+	}
+}
+
+// handOn gives a proof to the request that has waited longest, and reports whether there
+// is one.
+func (c *checks) handOn(proof http.Header) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if proof == nil || len(c.waiting) == 0 {
+		return false
+	}
+	first := c.waiting[0]
+	c.waiting = c.waiting[1:]
+	first.proof <- proof
+	return true
 }
 
 // changed tells the person, and takes that back when nobody waits any more.
 func (c *checks) changed() {
+	c.telling.Lock()
+	defer c.telling.Unlock()
 	c.mu.Lock()
 	n := len(c.waiting)
 	c.mu.Unlock()
@@ -223,14 +259,9 @@ func (a *App) PassCheck(proof string) error {
 	if proof == "" || len(proof) > maxProof || strings.ContainsFunc(proof, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return ErrProof
 	}
-	c := a.checks
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.waiting) == 0 {
+	header := http.Header{upstream.CaptchaHeader: {proof}, upstream.CaptchaRegionHeader: {a.checks.told.Load().captcha.Region}}
+	if !a.checks.handOn(header) {
 		return ErrNoCheck
 	}
-	first := c.waiting[0]
-	c.waiting = c.waiting[1:]
-	first.proof <- http.Header{upstream.CaptchaHeader: {proof}, upstream.CaptchaRegionHeader: {c.told.Load().captcha.Region}}
 	return nil
 }

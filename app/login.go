@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"html/template"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +35,10 @@ var ErrLoginRuns = errors.New("a login is going on already; allow it in the brow
 
 // ErrNoLogin says that no login is going on.
 var ErrNoLogin = errors.New("no login is going on")
+
+// ErrNotNow says that a login is past the step in which something can be pasted, or waits
+// for a server's answer in it.
+var ErrNotNow = errors.New("the login is busy with the provider and takes nothing at this moment; if it goes on waiting, paste it once more")
 
 // Login begins a login to a provider in the browser and returns at once. How it goes is
 // in the snapshots; how it ended is told. The error is ErrLoginRuns, or says why there is
@@ -126,7 +131,7 @@ func (a *App) loggedIn(provider string, got LoggedIn, err error) {
 }
 
 // added takes an account into use that has just been added. Where nobody's credential was
-// known before, its provider is the one in use from now on.
+// known before, its provider and plan are those in use from now on.
 func (a *App) added(got LoggedIn) {
 	a.log.Info("an account was added", "account", got.Name, "provider", got.Provider, "kind", string(got.Kind), "plans", got.Plans())
 	if got.Aside != "" {
@@ -142,8 +147,11 @@ func (a *App) added(got LoggedIn) {
 	a.mu.Lock()
 	s := a.loaded.Settings
 	a.mu.Unlock()
-	if s.Provider != got.Provider && (newcomer || s.Provider == settings.ProviderDemo) {
-		changes = append(changes, settings.Change{Key: "provider", Value: got.Provider})
+	if newcomer || s.Provider == settings.ProviderDemo {
+		changes = UseOf(got.Account, s)
+	}
+	if got.Replaced && got.Was != got.Name && s.Auth.Account == got.Was {
+		changes = append(changes, settings.Change{Key: "auth.account", Value: got.Name})
 	}
 	if len(changes) > 0 {
 		if err := a.ChangeSettings(a.life, changes); err != nil {
@@ -204,7 +212,7 @@ func (a *App) PasteLogin(ctx context.Context, text string) error {
 	case t.pasted <- login.PastedText{Text: text, Taken: func(err error) { taken <- err }}:
 		return <-taken
 	case <-ctx.Done():
-		return ErrNoLogin // it is past that step
+		return ErrNotNow
 	}
 }
 
@@ -264,22 +272,31 @@ func (a *App) UseAccount(ctx context.Context, name string) error {
 	changes := []settings.Change{{Key: "auth.account", Value: name}}
 	if name != "" {
 		a.mu.Lock()
-		provider := ""
-		for _, x := range a.accounts {
-			if x.Name == name {
-				provider = x.Provider
-			}
+		at := slices.IndexFunc(a.accounts, func(x account.Account) bool { return x.Name == name })
+		var chosen account.Account
+		if at >= 0 {
+			chosen = a.accounts[at]
 		}
-		current := a.loaded.Settings.Provider
+		current := a.loaded.Settings
 		a.mu.Unlock()
-		if provider == "" {
+		if at < 0 {
 			return account.ErrUnknown
 		}
-		if provider != current {
-			changes = append(changes, settings.Change{Key: "provider", Value: provider})
-		}
+		changes = append(changes, UseOf(chosen, current)...)
 	}
 	return a.ChangeSettings(ctx, changes)
+}
+
+// UseOf are the changes of settings with which an account can be used: its provider, and a plan that it
+// has a credential for.
+func UseOf(chosen account.Account, s settings.Settings) (changes []settings.Change) {
+	if chosen.Provider != s.Provider {
+		changes = append(changes, settings.Change{Key: "provider", Value: chosen.Provider})
+	}
+	if plan := chosen.PlanLike(s.Plan); plan != s.Plan && chosen.Provider != settings.ProviderCustom {
+		changes = append(changes, settings.Change{Key: "plan", Value: plan})
+	}
+	return changes
 }
 
 //go:embed result.html

@@ -110,7 +110,7 @@ func membersFor(accounts []account.Account, s settings.Settings) []upstream.Memb
 		if !serves(a, s) {
 			continue
 		}
-		members = append(members, upstream.Member{ID: a.ID, Name: a.Name, User: a.UserID, Credential: a.Credential(planOf(s))})
+		members = append(members, upstream.Member{ID: a.ID, Name: a.Name, User: a.UserID, Credential: a.Credential(planOf(s)), Since: a.Added})
 	}
 	return members
 }
@@ -141,12 +141,14 @@ func (a *App) refused(id string) {
 		return
 	}
 	fresh, err := a.accountsNow().renew(ctx, old)
+	if fresh != old { // be it tokens alone: those that they came for may have had their day
+		if err := a.store.Replace(ctx, fresh); err != nil {
+			a.log.Warn("renewed credentials could not be kept", "account", old.Name, "reason", err.Error())
+			return
+		}
+	}
 	if err != nil || fresh.Key == old.Key && fresh.JWT == old.JWT {
 		a.log.Warn("the provider refuses an account; somebody has to log in again", "account", old.Name)
-		return
-	}
-	if err := a.store.Replace(ctx, fresh); err != nil {
-		a.log.Warn("renewed credentials could not be kept", "account", old.Name, "reason", err.Error())
 		return
 	}
 	a.readAccounts(ctx)

@@ -84,6 +84,8 @@ func vaultProblem(err error, file string) state.Problem {
 	switch {
 	case errors.Is(err, vault.ErrLocked):
 		p.Text, p.Remedy, p.Details = message("notice.vault.locked"), message("notice.vault.unlock"), nil
+	case errors.Is(err, vault.ErrNewer):
+		p.Text, p.Remedy, p.Details = message("notice.vault.newer", "File", file), message("notice.vault.update"), nil
 	case errors.As(err, &unreadable) && unreadable.Restored:
 		p.Text, p.Remedy = message("notice.vault.restored", "File", file), message("notice.vault.look")
 	}

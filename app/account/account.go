@@ -73,6 +73,17 @@ func (a Account) Credential(plan string) secret.Value {
 	return a.Key
 }
 
+// PlanLike is a plan that the account has a credential for: the one that is asked for if it
+// can be, else the first; what is asked for if there is none. The start plan, which costs
+// nothing, is never left for one that may.
+func (a Account) PlanLike(plan string) string {
+	plans := a.Plans()
+	if len(plans) == 0 || plan == StartPlan || slices.Contains(plans, plan) {
+		return plan
+	}
+	return plans[0]
+}
+
 // Hint is what may be shown of the account's credential.
 func (a Account) Hint() string {
 	if !a.Key.Empty() {

@@ -119,3 +119,23 @@ func TestUserOf(t *testing.T) {
 		}
 	}
 }
+
+func TestPlanLike(t *testing.T) {
+	key, jwt := secret.New(goodKey), secret.New(goodJWT)
+	for _, tt := range []struct {
+		name       string
+		account    Account
+		asks, want string
+	}{
+		{"as asked", Account{Key: key, JWT: jwt}, CodingPlan, CodingPlan},
+		{"the other as asked", Account{Key: key, JWT: jwt}, StartPlan, StartPlan},
+		{"a token alone", Account{JWT: jwt}, CodingPlan, StartPlan},
+		{"never to what costs", Account{Key: key}, StartPlan, StartPlan},
+		{"no account is needed", Account{Key: key, JWT: jwt}, "guest", CodingPlan},
+		{"nothing", Account{}, CodingPlan, CodingPlan},
+	} {
+		if got := tt.account.PlanLike(tt.asks); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}

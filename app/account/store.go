@@ -42,6 +42,7 @@ var (
 	ErrForm         = errors.New("what the vault holds are no accounts")
 	ErrFull         = errors.New("there are too many accounts; remove some first")
 	ErrNoCredential = errors.New("an account needs a key or a token")
+	ErrNewLogin     = errors.New("somebody has logged in to the account meanwhile")
 )
 
 // document is what the vault holds.
@@ -144,6 +145,8 @@ type Added struct {
 	Account
 	// Replaced says that the account was there: its credentials are new.
 	Replaced bool
+	// Was is the name that an account had which was there.
+	Was string
 	// Aside is where a vault was put that could not be read; "" if there was none.
 	Aside string
 }
@@ -155,7 +158,7 @@ type Added struct {
 func (s *Store) Add(ctx context.Context, a Account) (Added, error) {
 	var out Added
 	aside, err := s.change(ctx, func(accounts []Account) ([]Account, error) {
-		out.Account, out.Replaced = a, false
+		out = Added{Account: a}
 		return s.put(accounts, &out)
 	})
 	out.Aside = aside
@@ -194,7 +197,7 @@ func (s *Store) put(accounts []Account, out *Added) ([]Account, error) {
 	}
 	out.Replaced = true
 	old := accounts[at]
-	a.ID = old.ID
+	a.ID, out.Was = old.ID, old.Name
 	a.Name, a.UserID, a.Level = first(a.Name, old.Name), first(a.UserID, old.UserID), first(a.Level, old.Level)
 	for _, of := range []struct{ fresh, old *secret.Value }{{&a.Key, &old.Key}, {&a.JWT, &old.JWT}, {&a.Access, &old.Access}, {&a.Refresh, &old.Refresh}} {
 		if of.fresh.Empty() {
@@ -228,12 +231,16 @@ func nameOf(a Account) string {
 }
 
 // Replace gives the account of an id new credentials; an account that has gone meanwhile
-// stays away, and is ErrUnknown.
+// stays away, and is ErrUnknown. One to which somebody has logged in since a.Added has
+// newer ones, and keeps them: ErrNewLogin.
 func (s *Store) Replace(ctx context.Context, a Account) error {
 	_, err := s.change(ctx, func(accounts []Account) ([]Account, error) {
 		at := slices.IndexFunc(accounts, func(old Account) bool { return old.ID == a.ID })
 		if at < 0 {
 			return nil, ErrUnknown
+		}
+		if accounts[at].Added.After(a.Added) {
+			return nil, ErrNewLogin
 		}
 		a.Name = accounts[at].Name
 		accounts = slices.Clone(accounts)

@@ -44,6 +44,8 @@ type envelope struct {
 	Success *bool           `json:"success"`
 	Data    json.RawMessage `json:"data"`
 	Error   json.RawMessage `json:"error"`
+	// Description stands beside an error that is one word (RFC 6749, section 5.2).
+	Description string `json:"error_description"`
 }
 
 // call sends a request of a step and reads the data of its answer into out. The
@@ -80,7 +82,12 @@ func (c *caller) call(ctx context.Context, s Step, method, address, authorizatio
 	}
 	data, failed := open(s, resp.StatusCode, text)
 	if failed != nil {
-		failed.Said = hide(failed.Said, authorization, body)
+		// It is read again without what was sent in confidence: of words that were cut, a
+		// half of that would be left.
+		failed.Said = ""
+		if _, hidden := open(s, resp.StatusCode, hide(text, authorization, body)); hidden != nil {
+			failed = hidden
+		}
 		return failed
 	}
 	if err := json.Unmarshal(data, out); err != nil {
@@ -132,11 +139,8 @@ func open(s Step, status int, text []byte) (json.RawMessage, *StepError) {
 		failed.Err = errors.New("the answer has another form than expected")
 		return nil, failed
 	}
-	if code := bare(e.Code); code != "" && code != "0" && code != "200" {
-		failed.Code = code
-	}
-	failed.Said = e.words()
-	refused := e.Success != nil && !*e.Success || len(e.Error) > 0 && string(e.Error) != "null"
+	failed.Code, failed.Said = e.failure()
+	refused := e.Success != nil && !*e.Success || !empty(e.Error)
 	if status >= http.StatusMultipleChoices || failed.Code != "" || refused {
 		return nil, failed
 	}
@@ -165,6 +169,16 @@ func instead(status int, text []byte) (said string, err error) {
 	return clip(string(text)), nil
 }
 
+// empty reports whether there is nothing in a value: some servers name an error in each
+// answer.
+func empty(value json.RawMessage) bool {
+	switch string(value) {
+	case "", "null", `""`, "false", "{}", "[]":
+		return true
+	}
+	return false
+}
+
 // bare is a code without its quotes, "" for none, and "?" for what is no code.
 func bare(code json.RawMessage) string {
 	const longest = 40
@@ -178,34 +192,48 @@ func bare(code json.RawMessage) string {
 	return clip(text[:min(len(text), longest)])
 }
 
-// hide takes out of a server's words what was sent in confidence: some repeat it.
-func hide(said, authorization string, body map[string]string) string {
+// hide takes out of a server's answer what was sent in confidence: some repeat it.
+func hide(text []byte, authorization string, body map[string]string) []byte {
 	const shortest = 6 // what is shorter is found in any sentence
 	for _, sent := range []string{strings.TrimPrefix(authorization, "Bearer "), body["code"], body["state"], body["token"], body["refresh_token"]} {
-		if len(sent) >= shortest {
-			said = strings.ReplaceAll(said, sent, "…")
+		if len(sent) < shortest {
+			continue
+		}
+		for _, written := range []string{sent, strings.ReplaceAll(sent, "/", `\/`)} { // JSON allows both
+			text = bytes.ReplaceAll(text, []byte(written), []byte("…"))
 		}
 	}
-	return said
+	return text
 }
 
-// words are what the server says about its answer.
-func (e envelope) words() string {
+// failure is the code, "" for one of success, and the words of a server. They stand in the
+// envelope, or in an error in it.
+func (e envelope) failure() (code, said string) {
 	var nested struct {
-		Message string `json:"message"`
+		Code    json.RawMessage `json:"code"`
+		Message string          `json:"message"`
 	}
-	said := e.Msg
-	if said == "" {
-		said = e.Message
+	var word string
+	if json.Unmarshal(e.Error, &nested) != nil {
+		_ = json.Unmarshal(e.Error, &word) // another form says nothing
 	}
-	if said == "" && json.Unmarshal(e.Error, &nested) == nil {
-		said = nested.Message
+	for _, c := range []json.RawMessage{nested.Code, e.Code} { // the inner one says more
+		if code = bare(c); code == "0" || code == "200" {
+			code = ""
+		}
+		if code != "" {
+			break
+		}
 	}
-	var alone string
-	if said == "" && json.Unmarshal(e.Error, &alone) == nil {
-		said = alone
+	if e.Description != "" {
+		word = strings.TrimPrefix(word+": ", ": ") + e.Description
 	}
-	return clip(said)
+	for _, said = range []string{e.Msg, e.Message, nested.Message, word} {
+		if said != "" {
+			break
+		}
+	}
+	return code, clip(said)
 }
 
 // clip shortens a server's words to a sentence that a terminal can be shown.

@@ -203,11 +203,14 @@ func (c *caller) findKey(ctx context.Context, address, authorization string) (id
 
 // Renew gets new credentials for an account without its person, where that is possible:
 // with a refresh token, and with an access token that still holds. What it could not get
-// is empty in the result. The error is a *StepError.
+// is empty in the result. The error is a *StepError; with one there is nothing new. New
+// tokens without a key are none: the old ones may be of no use any more, and must not be
+// all that is left.
 func Renew(ctx context.Context, e Endpoints, o Options, old Tokens) (Result, error) {
 	c := newCaller(e, o)
 	result := Result{Tokens: old}
 	result.JWT = secret.Value{}
+	renewed := false
 	if !old.Refresh.Empty() {
 		c.begin(StepRefresh)
 		var reply tokenReply
@@ -216,6 +219,7 @@ func Renew(ctx context.Context, e Endpoints, o Options, old Tokens) (Result, err
 		}, &reply)
 		if err == nil {
 			fresh := reply.tokens()
+			renewed = !fresh.JWT.Empty() || !fresh.Access.Empty() || !fresh.Refresh.Empty()
 			result.JWT = fresh.JWT
 			if !fresh.Access.Empty() {
 				result.Access = fresh.Access
@@ -227,7 +231,7 @@ func Renew(ctx context.Context, e Endpoints, o Options, old Tokens) (Result, err
 	}
 	var err error
 	result.Key, result.KeyMade, err = c.resolveKey(ctx, result.Access)
-	if err != nil && result.JWT.Empty() {
+	if err != nil && !renewed {
 		return Result{}, err
 	}
 	result.KeyError = err

@@ -77,7 +77,7 @@ func (c *caller) try(ctx context.Context, key secret.Value) (Proof, error) {
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply)) // what was cut is judged by its status
-	code, said := failureIn(text)
+	code, said := failureIn(hide(text, key.Reveal(), nil))
 	switch {
 	case slices.Contains(noPlanCodes, code):
 		return NoPlan, nil
@@ -86,7 +86,7 @@ func (c *caller) try(ctx context.Context, key secret.Value) (Proof, error) {
 	case slices.Contains(modelCodes, code):
 		return Works, nil // it is the model that is refused, not the key
 	case resp.StatusCode == http.StatusUnauthorized, slices.Contains(refusalCodes, code):
-		return Unproved, &StepError{Step: StepTest, Status: resp.StatusCode, Code: code, Said: hide(said, key.Reveal(), nil)}
+		return Unproved, &StepError{Step: StepTest, Status: resp.StatusCode, Code: code, Said: said}
 	case resp.StatusCode == http.StatusOK && isMessage(text):
 		return Works, nil
 	}
@@ -111,17 +111,10 @@ func messagesURL(base string) string {
 // failureIn reads the business code and the words of an error, in any of its forms.
 func failureIn(text []byte) (code, said string) {
 	var e envelope
-	var nested struct {
-		Code    json.RawMessage `json:"code"`
-		Message string          `json:"message"`
-	}
 	if json.Unmarshal(text, &e) != nil {
 		return "", ""
 	}
-	if json.Unmarshal(e.Error, &nested) == nil && (nested.Message != "" || bare(nested.Code) != "") {
-		return bare(nested.Code), clip(nested.Message)
-	}
-	return bare(e.Code), e.words()
+	return e.failure()
 }
 
 // level looks up the plan's name; "" if it cannot be had.

@@ -46,7 +46,6 @@ func damages(good []byte) map[string][]byte {
 		"first line only":  good[:head],
 		"short id":         append([]byte("glmtray-vault 1 0011\n"), payload...),
 		"id is no hex":     append([]byte("glmtray-vault 1 zz11223344556677\n"), payload...),
-		"other version":    append([]byte("glmtray-vault 2 0011223344556677\n"), payload...),
 		"not age":          append(bytes.Clone(good[:head]), "age-encryption.org/v9\n"...),
 		"cut in header":    good[:head+40],
 		"cut at the end":   good[:len(good)-1],

@@ -28,6 +28,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -41,9 +42,12 @@ const (
 	lockName   = "vault.lock"
 	keyName    = "vault.key"
 
-	// magic begins the file; the vault's id and a line feed follow.
-	magic   = "glmtray-vault 1 "
-	idBytes = 8
+	// magic begins the file: a name and the format's version. The vault's id and a line
+	// feed follow.
+	magicName = "glmtray-vault "
+	version   = 1
+	magic     = magicName + "1 "
+	idBytes   = 8
 	// maxBytes bounds what is read: accounts by the thousand fit.
 	maxBytes = 8 << 20
 )
@@ -79,6 +83,9 @@ type Vault struct {
 // ErrLocked says that the keyring, which has the vault's key, is locked, does not answer
 // in time, or cannot be reached.
 var ErrLocked = errors.New("the key of the vault cannot be had: the keyring is locked, does not answer or is not there; unlock it, or set GLMTRAY_VAULT_KEY if the key was given there")
+
+// ErrNewer says that a newer version of this program wrote the vault. It is left alone.
+var ErrNewer = errors.New("the vault was written by a newer version of this program; update it")
 
 // UnreadableError is a vault that cannot be read although all places of its key were
 // looked at.
@@ -152,7 +159,7 @@ func (v *Vault) begin(ctx context.Context) (end func(), err error) {
 	}
 }
 
-// Load returns the document, nil if there is no vault yet. Errors are ErrLocked, an
+// Load returns the document, nil if there is no vault yet. Errors are ErrLocked, ErrNewer, an
 // *UnreadableError (the document comes with it if it was restored), a *KeyError for a
 // malformed key, ctx's, and those of the file system. ctx ends the wait for the keyring,
 // and for another call that waits for it.
@@ -225,6 +232,9 @@ func readFile(name string) ([]byte, error) {
 
 // open unseals a vault's bytes, and remembers the key that opened it.
 func (v *Vault) open(ctx context.Context, sealed []byte) ([]byte, error) {
+	if newer(sealed) {
+		return nil, ErrNewer
+	}
 	id, payload, ok := split(sealed)
 	if !ok || len(sealed) > maxBytes {
 		return nil, &UnreadableError{Path: v.File(), Damaged: true}
@@ -254,6 +264,18 @@ func (v *Vault) open(ctx context.Context, sealed []byte) ([]byte, error) {
 		return nil, ErrLocked
 	}
 	return nil, &UnreadableError{Path: v.File()}
+}
+
+// newer reports whether a vault's format is newer than this program.
+func newer(sealed []byte) bool {
+	rest, ours := bytes.CutPrefix(sealed, []byte(magicName))
+	number, _, ends := bytes.Cut(rest, []byte(" "))
+	const longest = 9 // digits
+	if !ours || !ends || len(number) > longest {
+		return false
+	}
+	n, err := strconv.ParseUint(string(number), 10, 32)
+	return err == nil && n > version
 }
 
 // split takes the first line off a vault.

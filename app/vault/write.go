@@ -38,7 +38,7 @@ var (
 // the vault at the same time wait for each other; change must not use the vault itself.
 //
 // A vault that cannot be read is kept aside, and change is given its backup or nothing;
-// aside is the name it was given then. Errors are ErrLocked, a *KeyError, change's own,
+// aside is the name it was given then. Errors are ErrLocked, ErrNewer, a *KeyError, change's own,
 // ctx's, and those of the file system; after any of them the vault is as it was, unless
 // the last step failed, which makes the change outlast a power cut.
 func (v *Vault) Update(ctx context.Context, change func(document []byte) ([]byte, error)) (aside string, err error) {

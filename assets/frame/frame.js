@@ -39,6 +39,14 @@ function show(widget, language) {
     return;
   }
   tell({ type: "shown" });
+  try {
+    begin(widget, language);
+  } catch {
+    tell({ type: "trouble", reason: "failed" });
+  }
+}
+
+function begin(widget, language) {
   let instance;
   initAliyunCaptcha({
     SceneId: widget.sceneId, mode: "popup", element: "#captcha", button: "#captcha-button", language: language.startsWith("zh") ? "cn" : "en",

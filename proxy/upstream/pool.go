@@ -32,6 +32,9 @@ type Member struct {
 	Name       string // for people; must not be secret
 	User       string // whose it is, for the provider; may be empty
 	Credential secret.Value
+	// Since is when somebody last logged in to it. Whoever has done so again is ready, even
+	// with the same credential.
+	Since time.Time
 }
 
 // The values of MemberState.State.
@@ -73,7 +76,9 @@ type Pool struct {
 type member struct {
 	Member
 	state    string
+	out      time.Time // when it went out
 	until    time.Time
+	outTurn  uint64        // of the pool, when it went out
 	cooling  time.Duration // of the last rate limit in a row
 	turn     uint64        // of the last pick
 	requests int
@@ -87,12 +92,13 @@ type session struct {
 	used   time.Time
 }
 
-// NewPool returns a pool. now is the clock; nil is time.Now. refused, if set, is called
-// with the account whose credential the provider refuses, in a goroutine of its own, each
-// time that one goes out for that.
+// NewPool returns a pool. now is the clock; nil is the one on the wall: the one by which
+// programs measure stops while the machine sleeps, and resets do not wait. refused, if
+// set, is called with the account whose credential the provider refuses, in a goroutine
+// of its own, each time that one goes out for that.
 func NewPool(members []Member, now func() time.Time, refused func(id string)) *Pool {
 	if now == nil {
-		now = time.Now
+		now = func() time.Time { return time.Now().Round(0) }
 	}
 	p := &Pool{now: now, refused: refused, sessions: map[string]*list.Element{}, recent: list.New()}
 	p.Update(members)
@@ -100,7 +106,7 @@ func NewPool(members []Member, now func() time.Time, refused func(id string)) *P
 }
 
 // Update replaces the members. One that stays, with the same credential, keeps its state;
-// one with a new credential is ready again.
+// one with a new credential, or a new login, is ready again.
 func (p *Pool) Update(members []Member) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -112,8 +118,8 @@ func (p *Pool) Update(members []Member) {
 			if o.ID != m.ID {
 				continue
 			}
-			if o.Credential == m.Credential {
-				next.state, next.until, next.cooling = o.state, o.until, o.cooling
+			if o.Credential == m.Credential && !m.Since.After(o.Since) {
+				next.state, next.out, next.until, next.outTurn, next.cooling = o.state, o.out, o.until, o.outTurn, o.cooling
 			}
 			next.turn, next.requests, next.failures, next.lastUsed = o.turn, o.requests, o.failures, o.lastUsed
 		}
@@ -132,6 +138,7 @@ type Lease struct {
 	// Ended, if set, is told how the request ended instead of a Pool.
 	Ended func(*llm.Error)
 	pool  *Pool
+	turn  uint64 // of the pick
 }
 
 // Pick picks an account for a request of a conversation; an empty session is a
@@ -156,7 +163,7 @@ func (p *Pool) Pick(session string, tried ...string) (Lease, *llm.Error) {
 	m.turn, m.lastUsed = p.turn, now
 	m.requests++
 	p.remember(session, m, now)
-	return Lease{ID: m.ID, Name: m.Name, User: m.User, Credential: m.Credential, pool: p}, nil
+	return Lease{ID: m.ID, Name: m.Name, User: m.User, Credential: m.Credential, pool: p, turn: p.turn}, nil
 }
 
 // nearest returns the account that is back first, of those that come back by themselves
@@ -230,9 +237,9 @@ func (p *Pool) member(id string) *member {
 }
 
 // ready reports whether an account can be picked, and takes it back in whose time is
-// over.
+// over. Where the clock was set back nobody knows when that is: it is asked.
 func (m *member) ready(now time.Time) bool {
-	if (m.state == MemberCooling || m.state == MemberQuota) && !now.Before(m.until) {
+	if (m.state == MemberCooling || m.state == MemberQuota) && (!now.Before(m.until) || now.Before(m.out)) {
 		m.state, m.until = MemberReady, time.Time{}
 	}
 	return m.state == MemberReady
@@ -292,7 +299,10 @@ func (l Lease) Done(err *llm.Error) {
 		return // it was logged out, or in again, meanwhile
 	}
 	if err == nil {
-		m.cooling, m.state, m.until = 0, MemberReady, time.Time{}
+		// A request that was sent before the account went out says nothing about it.
+		if m.state == MemberReady || l.turn > m.outTurn {
+			m.cooling, m.state, m.until = 0, MemberReady, time.Time{}
+		}
 		return
 	}
 	if blames(err) != theAccount {
@@ -304,27 +314,30 @@ func (l Lease) Done(err *llm.Error) {
 		if m.state != MemberLogin && p.refused != nil {
 			go p.refused(m.ID)
 		}
-		m.fail(MemberLogin, time.Time{})
+		p.takeOut(m, l.turn, MemberLogin, time.Time{})
 	case llm.ErrQuota:
 		wait := err.RetryAfter
 		if wait <= 0 {
 			wait = unknownQuota
 		}
-		m.fail(MemberQuota, now.Add(wait))
+		p.takeOut(m, l.turn, MemberQuota, now.Add(wait))
 	case llm.ErrRateLimit:
 		wait := err.RetryAfter
 		if wait <= 0 {
 			m.cooling = min(max(2*m.cooling, firstCooling), longestCooling)
 			wait = m.cooling
 		}
-		m.fail(MemberCooling, now.Add(wait))
+		p.takeOut(m, l.turn, MemberCooling, now.Add(wait))
 	}
 }
 
-// fail takes an account out. One that is out for longer, or for good, stays so: the
-// answers of requests that ran side by side come in any order.
-func (m *member) fail(state string, until time.Time) {
+// takeOut takes an account out. One that is out for longer, or for good, stays so: the
+// answers of requests that ran side by side come in any order. turn is the request's.
+func (p *Pool) takeOut(m *member, turn uint64, state string, until time.Time) {
 	m.failures++
+	if m.state == MemberReady || turn > m.outTurn {
+		m.out, m.outTurn = p.now(), p.turn
+	}
 	if m.state == MemberLogin || state != MemberLogin && m.until.After(until) {
 		return
 	}

@@ -9,9 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -72,10 +75,14 @@ func authRun(p *locale.Printer, c *cobra.Command, do func(ctx context.Context, a
 }
 
 // atPlace says of an error of the file system that it is about the folder of the accounts.
-// A path above the folder counts too: it could not be made.
+// A folder above it that could not be made counts too.
 func atPlace(dir string, err error) error {
 	var at *fs.PathError
-	if !errors.As(err, &at) || !strings.HasPrefix(at.Path, dir) && !strings.HasPrefix(dir, at.Path) {
+	if !errors.As(err, &at) || dir == "" {
+		return err
+	}
+	below := at.Path == dir || strings.HasPrefix(at.Path, dir+string(filepath.Separator))
+	if above := at.Op == "mkdir" && strings.HasPrefix(dir, at.Path); !below && !above {
 		return err
 	}
 	return fmt.Errorf("the accounts in %s cannot be read or written: %w; check that you may use that folder, and that the disk has room", dir, err)
@@ -170,7 +177,7 @@ func printEntries(w io.Writer, p *locale.Printer, entries []state.AccountEntry) 
 	for _, e := range entries {
 		status := p.Text("command.auth.state." + e.State) // locale: command.auth.state.*
 		if !e.Until.IsZero() {
-			status += " " + e.Until.Local().Format("15:04")
+			status += " " + dayAndTime(e.Until.Local(), time.Now())
 		}
 		plans := strings.Join(e.Plans, ", ")
 		if e.Level != "" {
@@ -180,6 +187,15 @@ func printEntries(w io.Writer, p *locale.Printer, entries []state.AccountEntry) 
 		fmt.Fprintln(t, strings.Join([]string{e.Name, e.Provider, plans, kind, e.Hint, status}, "\t"))
 	}
 	return t.Flush()
+}
+
+// dayAndTime names a time, with its day unless that is today: a week's quota is out for
+// days.
+func dayAndTime(at, now time.Time) string {
+	if at.Format(time.DateOnly) == now.Format(time.DateOnly) {
+		return at.Format("15:04")
+	}
+	return at.Format("2006-01-02 15:04")
 }
 
 func useAuth(p *locale.Printer) *cobra.Command {
@@ -195,16 +211,11 @@ func useAuth(p *locale.Printer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			provider := ""
-			for _, x := range list {
-				if x.Name == args[0] {
-					provider = x.Provider
-				}
-			}
-			if provider == "" {
+			at := slices.IndexFunc(list, func(x account.Account) bool { return x.Name == args[0] })
+			if at < 0 {
 				return fmt.Errorf("%w: %s", account.ErrUnknown, args[0])
 			}
-			changes = []settings.Change{{Key: "auth.account", Value: args[0]}, {Key: "provider", Value: provider}}
+			changes = append([]settings.Change{{Key: "auth.account", Value: args[0]}}, app.UseOf(list[at], a.loaded.Settings)...)
 		}
 		if err := a.write(changes); err != nil {
 			return err

@@ -108,8 +108,7 @@ func (a *auth) login(ctx context.Context, provider, name string, noBrowser bool,
 	if err != nil {
 		return err
 	}
-	a.told(got)
-	return nil
+	return a.told(got)
 }
 
 // errNothingPasted ends a login to which nothing can be pasted any more.
@@ -148,8 +147,9 @@ func (a *auth) aside(added account.Added) {
 	}
 }
 
-// told says what an account that was added can do.
-func (a *auth) told(got app.LoggedIn) {
+// told says what an account that was added can do. One that is used alone stays so under
+// its new name.
+func (a *auth) told(got app.LoggedIn) error {
 	a.aside(got.Added)
 	if got.KeyError != nil {
 		fmt.Fprintln(os.Stderr, "glmtray:", got.KeyError)
@@ -159,6 +159,10 @@ func (a *auth) told(got app.LoggedIn) {
 	}
 	fmt.Fprintln(os.Stderr, a.p.Text("notice.added."+app.ProofID(got), "Account", got.Name))
 	a.hint()
+	if got.Replaced && got.Was != got.Name && a.loaded.Settings.Auth.Account == got.Was {
+		return a.write([]settings.Change{{Key: "auth.account", Value: got.Name}})
+	}
+	return nil
 }
 
 func keyAuth(p *locale.Printer) *cobra.Command {
@@ -181,8 +185,7 @@ func keyAuth(p *locale.Printer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.told(got)
-			return nil
+			return a.told(got)
 		})
 	c.Flags().StringVar(&provider, "provider", "", p.Text("command.flag.provider"))
 	c.Flags().StringVar(&name, "name", "", p.Text("command.flag.name"))
@@ -280,16 +283,25 @@ func exportAuth(p *locale.Printer) *cobra.Command {
 				_, err = os.Stdout.Write(sealed)
 				return err
 			}
-			f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-			if err != nil {
-				return err
-			}
-			_, err = f.Write(sealed)
-			return errors.Join(err, f.Close())
+			return writeNew(out, sealed)
 		})
 	c.Flags().StringVarP(&out, "output", "o", "", p.Text("command.flag.output"))
 	c.Flags().StringVar(&passphraseFile, "passphrase-file", "", p.Text("command.flag.passphrase"))
 	return c
+}
+
+// writeNew writes a file that was not there, for its owner alone. A part of it would look
+// like the whole, and is taken away.
+func writeNew(name string, text []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
 }
 
 func importAuth(p *locale.Printer) *cobra.Command {
@@ -302,6 +314,9 @@ func importAuth(p *locale.Printer) *cobra.Command {
 		}
 		if fromZCode {
 			return a.takeOver(ctx)
+		}
+		if args[0] == "-" && passphraseFile == "" {
+			return usageError{errors.New("standard input is the file, so that the passphrase cannot come from there; give a file with --passphrase-file")}
 		}
 		sealed, err := await(ctx, func() ([]byte, error) { return readImport(args[0]) })
 		if err != nil {

@@ -11,6 +11,11 @@ export function accountsPage(place) {
   return { leave: () => view.end() };
 }
 
+// until names a time, with its day unless that is today: a week's quota is out for days.
+function until(time) {
+  return new Date(time).toDateString() === new Date().toDateString() ? clock(time) : moment(time);
+}
+
 class Accounts {
   constructor(place) {
     this.list = el("div", { id: "accounts" });
@@ -54,7 +59,7 @@ class Accounts {
 
   card(a, s) {
     const row = (id, value) => value && [el("dt", { text: t(`window.accounts.${id}`) }), el("dd", { text: value })]; // locale: window.accounts.*
-    const state = t(`window.accounts.state.${a.state}`) + (a.until ? ` ${clock(a.until)}` : ""); // locale: window.accounts.state.*
+    const state = t(`window.accounts.state.${a.state}`) + (a.until ? ` ${until(a.until)}` : ""); // locale: window.accounts.state.*
     const plans = a.plans.map((p) => t(`tray.plan.${p}`)).join(", "); // locale: tray.plan.*
     const buttons = [];
     if (s.pool.alone !== a.name && s.accounts.length > 1) buttons.push(el("button", { type: "button", class: "use", text: t("window.accounts.use"), on: { click: () => act("/api/accounts/use", { name: a.name }) } }));

@@ -29,12 +29,14 @@ class Verify {
 
   // look begins a check if one is waited for and none is shown.
   look() {
-    const waiting = store.snapshot.check?.waiting ?? 0;
-    if (!waiting) {
+    const check = store.snapshot.check;
+    if (!check?.waiting) {
       this.stop();
-      setText(this.text, t(this.passed ? "window.verify.passed" : "window.verify.none"));
+      // The last check may have ended in another way than the one before it.
+      setText(this.text, t(this.passed && this.passed === this.last ? "window.verify.passed" : "window.verify.none"));
       return;
     }
+    this.last = check.since;
     if (!this.frame && !this.starting && this.again.hidden) this.start();
   }
 
@@ -72,17 +74,19 @@ class Verify {
       case "trouble":
         this.trouble(t(e.data.reason === "load" ? "window.verify.noload" : "window.verify.failed"));
         break;
-      case "proof":
+      case "proof": {
         this.frame.remove();
         this.frame = undefined;
+        const check = this.last;
         try {
           await post("/api/check", { proof: e.data.proof });
-          this.passed = true;
+          this.passed = check;
           setText(this.text, t("window.verify.passed"));
         } catch (error) {
           this.trouble(error.message);
         }
         this.look();
+      }
     }
   }
 
