@@ -16,6 +16,14 @@ const iconX, iconY = 16, 19
 // settle is how long a panel takes to open a menu where nothing says that it has.
 const settle = 300 * time.Millisecond
 
+const (
+	// opening is how long a menu takes at the most to open on a busy machine.
+	opening = 8 * time.Second
+	// clicks is how often a person clicks: panels lose a click at times, as when the menu
+	// changes at that moment.
+	clicks = 3
+)
+
 // box is a window's place on the screen.
 type box struct{ x, y, width, height int }
 
@@ -70,20 +78,19 @@ func (s *session) windows() map[string]box {
 	return seen
 }
 
-// opened waits for a window that was not there, of a menu's size.
-func (s *session) opened(before map[string]box) (found box) {
+// opened waits for a window that was not there, of a menu's size, and reports whether it
+// came.
+func (s *session) opened(before map[string]box) (box, bool) {
 	s.t.Helper()
-	waitFor(s.t, "a menu on the screen", func() bool {
+	for deadline := time.Now().Add(opening); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
 		for id, b := range s.windows() {
 			if old, was := before[id]; (!was || old != b) && isMenu(b) {
-				found = b
-				return true
+				time.Sleep(settle) // until it takes clicks
+				return b, true
 			}
 		}
-		return false
-	})
-	time.Sleep(settle) // until it takes clicks
-	return found
+	}
+	return box{}, false
 }
 
 // row is the middle of an entry, in pixels from the top of its menu.
@@ -118,13 +125,32 @@ func (st style) row(menu entry, label string, height int) (int, bool) {
 // submenu if it has one, with the pointer.
 func (s *session) choose(panel string, pid int, path ...string) {
 	s.t.Helper()
+	for n := 1; !s.pick(panel, pid, path...); n++ {
+		if n == clicks {
+			s.t.Fatalf("waited in vain for a menu on the screen, %d times", n)
+		}
+		s.t.Log("no menu has opened; clicking once more")
+		if err := s.tool("xdotool", "key", "Escape", "sleep", "0.3", "key", "Escape"); err != nil {
+			s.t.Fatal(err)
+		}
+		s.closed()
+	}
+}
+
+// pick is one try of choose. It reports whether the menus opened; nothing was chosen if
+// they did not.
+func (s *session) pick(panel string, pid int, path ...string) bool {
+	s.t.Helper()
 	st, menu := styleOf(panel), s.menu(pid)
 	before := s.windows()
 	if err := s.tool("xdotool", "mousemove", strconv.Itoa(iconX), strconv.Itoa(iconY), "sleep", "0.2", "click", "3"); err != nil {
 		s.t.Fatal(err)
 	}
 	for n, label := range path {
-		window := s.opened(before)
+		window, ok := s.opened(before)
+		if !ok {
+			return false
+		}
 		if !s.seen {
 			s.seen = true
 			s.picture(panel + "-menu")
@@ -142,6 +168,13 @@ func (s *session) choose(panel string, pid int, path ...string) {
 			menu, _ = menu.find(label)
 		}
 	}
+	s.closed()
+	return true
+}
+
+// closed waits until no menu is open.
+func (s *session) closed() {
+	s.t.Helper()
 	waitFor(s.t, "the menu to close", func() bool {
 		for _, b := range s.windows() {
 			if isMenu(b) {
