@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 
-BIN     := bin/glmtray
+BIN     := bin/glmtray$(if $(filter windows,$(GOOS)),.exe)
 RELEASE ?=
 LDFLAGS := -s -w $(if $(RELEASE),-X main.release=$(RELEASE))
 SOURCES := $(shell find app proxy tray assets -type f 2>/dev/null | grep -v _test.go) go.mod go.sum

@@ -112,7 +112,7 @@ func (s *Accounts) complete(o login.Options) login.Options {
 // key, and those of account.Store.Add.
 func (s *Accounts) AddKey(ctx context.Context, provider, name, text string, unchecked bool) (LoggedIn, error) {
 	if _, known := s.settings.Providers[provider]; !known {
-		return LoggedIn{}, fmt.Errorf("there is no provider %q; there are zai, bigmodel and custom", provider)
+		return LoggedIn{}, fmt.Errorf("there is no provider %q; there are zai, bigmodel, custom and demo", provider)
 	}
 	// Bigmodel is said to have keys without a secret part, too.
 	key, jwt, err := account.ParseKey(text, provider != settings.ProviderZAI)

@@ -214,7 +214,9 @@ func playFile(t *testing.T, file string) {
 func check(t *testing.T, g *golden, name string, got []byte) {
 	t.Helper()
 	if *update {
-		g.set(name, got)
+		if !bytes.Equal(bytes.TrimSpace(got), bytes.TrimSpace(g.part(name))) { // what holds is left alone
+			g.set(name, got)
+		}
 		return
 	}
 	if want := g.part(name); !bytes.Equal(bytes.TrimSpace(got), bytes.TrimSpace(want)) {

@@ -56,7 +56,7 @@ func GroupHelp(path string) string {
 	case "request":
 		return "What the proxy changes in requests."
 	case "retry":
-		return "How a request is tried again after 429, 503, 529 or a failed connection, before the first byte of an answer."
+		return "How a request is tried again after 429, 502, 503, 529 or a failed connection, before the first byte of an answer."
 	case "limits":
 		return "What one request may take."
 	case "logging":

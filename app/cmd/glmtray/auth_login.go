@@ -27,7 +27,7 @@ func loginAuth(p *locale.Printer) *cobra.Command {
 	var noBrowser, paste, fromZCode bool
 	var name string
 	c := &cobra.Command{
-		Use: "login zai|bigmodel", Short: p.Text("command.auth.login.short"), Long: p.Text("command.auth.login.long"), Args: exactly(1),
+		Use: "login zai|bigmodel|demo", Short: p.Text("command.auth.login.short"), Long: p.Text("command.auth.login.long"), Args: exactly(1),
 	}
 	c = authRun(p, c, func(ctx context.Context, a *auth, args []string) error {
 		if err := a.known(args[0]); err != nil {
@@ -43,7 +43,7 @@ func loginAuth(p *locale.Printer) *cobra.Command {
 		}
 		return a.login(ctx, args[0], name, noBrowser, o)
 	})
-	c.ValidArgs = []string{settings.ProviderZAI, settings.ProviderBigmodel}
+	c.ValidArgs = []string{settings.ProviderZAI, settings.ProviderBigmodel, settings.ProviderDemo}
 	f := c.Flags()
 	f.BoolVar(&noBrowser, "no-browser", false, p.Text("command.flag.nobrowser"))
 	f.BoolVar(&paste, "paste", false, p.Text("command.flag.paste"))
@@ -55,14 +55,14 @@ func loginAuth(p *locale.Printer) *cobra.Command {
 // known refuses a provider that there is not as a wrong usage.
 func (a *auth) known(provider string) error {
 	if _, known := a.Settings().Providers[provider]; !known {
-		return usageError{fmt.Errorf("there is no provider %q; there are zai, bigmodel and custom", provider)}
+		return usageError{fmt.Errorf("there is no provider %q; there are zai, bigmodel, custom and demo", provider)}
 	}
 	return nil
 }
 
 // policy says, before the first account, what the provider's terms are.
 func (a *auth) policy(ctx context.Context, provider string) {
-	if list, err := a.List(ctx); err == nil && len(list) == 0 {
+	if list, err := a.List(ctx); err == nil && len(list) == 0 && provider != settings.ProviderDemo {
 		fmt.Fprintln(os.Stderr, a.p.Text("notice.policy", "Link", app.PolicyLink(provider)))
 		fmt.Fprintln(os.Stderr)
 	}

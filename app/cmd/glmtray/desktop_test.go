@@ -198,6 +198,9 @@ func TestSecondStart(t *testing.T) {
 	if got := m.run(t, env); got.code != 0 {
 		t.Fatalf("%+v", got)
 	}
+	if got := m.run(t, env, "open", "nonsense"); got.code != 2 || !strings.Contains(got.stderr, "there is no page") {
+		t.Errorf("open nonsense: %d %s", got.code, got.stderr)
+	}
 	if got := m.run(t, env, "open", "settings"); got.code != 0 {
 		t.Fatalf("%+v", got)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -131,10 +132,20 @@ func printStatus(w io.Writer, p *locale.Printer, s state.Snapshot) {
 	}
 }
 
+// pages are those of the window.
+var pages = []string{"activity", "accounts", "log", "settings", "about", "verify"}
+
+// knownPage refuses a page that the window does not have.
+func knownPage(_ *cobra.Command, args []string) error {
+	if len(args) == 1 && !slices.Contains(pages, args[0]) {
+		return usageError{fmt.Errorf("there is no page %q; there are %s", args[0], strings.Join(pages, ", "))}
+	}
+	return nil
+}
+
 func openCommand(p *locale.Printer) *cobra.Command {
 	return &cobra.Command{
-		Use: "open [PAGE]", Short: p.Text("command.open.short"), Long: p.Text("command.open.long"), Args: cobra.MaximumNArgs(1),
-		ValidArgs: []string{"activity", "accounts", "log", "settings", "about", "verify"},
+		Use: "open [PAGE]", Short: p.Text("command.open.short"), Long: p.Text("command.open.long"), Args: cobra.MatchAll(cobra.MaximumNArgs(1), knownPage), ValidArgs: pages,
 		RunE: func(_ *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 			defer cancel()
