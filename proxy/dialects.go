@@ -88,7 +88,7 @@ var (
 			if err != nil {
 				return nil, err
 			}
-			return &incoming{Request: &r.Request, edits: r.PassEdits, conversation: r.CacheKey, includeUsage: r.IncludeUsage, legacyFunctions: r.LegacyFunctions}, nil
+			return &incoming{Request: &r.Request, edits: r.PassEdits, conversation: r.CacheKey, includeUsage: r.IncludeUsage, legacyFunctions: r.LegacyFunctions, release: r.Release}, nil
 		},
 		newEncoder: func(o replyOptions) encoder { return chat.NewEncoder(chatOptions(o)) },
 		appendResponse: func(dst []byte, r *llm.Response, o replyOptions) []byte {

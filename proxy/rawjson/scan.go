@@ -48,12 +48,11 @@ const (
 
 // special marks the bytes of a word that a JSON string may not hold as they stand,
 // or that are not ASCII, by their high bit: a quote, a backslash, a control
-// character. Taking one from each byte of x sets the high bit of those that are
-// zero, exactly up to the first one, and only the first counts; it stays set in
-// those that had it, but these are not ASCII.
+// character. With their second bit turned over a quote is right above the control
+// characters, and no other byte is.
 func special(w uint64) uint64 {
-	quote, slash := w^('"'*ones), w^('\\'*ones)
-	return ((quote - ones) | (slash - ones) | (w - ' '*ones) | w) & highs
+	low, slash := w^(2*ones), w^('\\'*ones)
+	return ((low - '!'*ones) | (slash - ones) | w) & highs
 }
 
 // plain returns the length of the longest prefix of s that a JSON string may hold

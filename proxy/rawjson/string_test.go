@@ -1,9 +1,14 @@
 package rawjson
 
 import (
+	"bytes"
+	"encoding/binary"
 	"encoding/json"
+	"math/bits"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestStringMeans(t *testing.T) {
@@ -119,5 +124,29 @@ func TestJoin(t *testing.T) {
 	a := String(`"a"`)
 	if Join("", a, String(`"b"`)); string(a) != `"a"` {
 		t.Errorf("Join changed its first part to %s", a)
+	}
+}
+
+// TestSpecial holds that the first of eight bytes that a string may not hold as it
+// stands is found, whatever it is and whatever is around it.
+func TestSpecial(t *testing.T) {
+	stops := func(c byte) bool { return c == '"' || c == '\\' || c < ' ' || c >= utf8.RuneSelf }
+	for _, around := range []byte{' ', '!', '#', '[', ']', '"', '~', 0x00, 0x7f, 0x80, 0xff} {
+		for at := range 8 {
+			for c := range 256 {
+				word := bytes.Repeat([]byte{around}, 8)
+				for i := range at {
+					word[i] = "a !#[]~\x7f"[i]
+				}
+				word[at] = byte(c)
+				want := slices.IndexFunc(word, stops)
+				if want < 0 {
+					want = len(word)
+				}
+				if got := bits.TrailingZeros64(special(binary.LittleEndian.Uint64(word))) / 8; got != want {
+					t.Fatalf("the first in %q is at %d, want %d", word, got, want)
+				}
+			}
+		}
 	}
 }

@@ -170,18 +170,8 @@ func (d *requestReader) contentNeeded() bool {
 // nothing: assistant messages with null are of this kind.
 func (d *requestReader) say(role llm.Role, parts ...[]llm.Block) {
 	if blocks := d.blocks.copy(parts...); len(blocks) > 0 {
-		d.req.Messages = append(d.grown(), llm.Message{Role: role, Blocks: blocks})
+		d.req.Messages = append(d.req.Messages, llm.Message{Role: role, Blocks: blocks})
 	}
-}
-
-// grown returns the messages with room for another. Long conversations are the
-// rule, so the first room is for one, by the length of the body.
-func (d *requestReader) grown() []llm.Message {
-	const typical = 1024 // bytes a message
-	if d.req.Messages == nil {
-		return make([]llm.Message, 0, min(len(d.body)/typical+8, maxBlocks))
-	}
-	return d.req.Messages
 }
 
 func (d *requestReader) system() {

@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"sync"
+
 	"glmtray/proxy/llm"
 	"glmtray/proxy/rawjson"
 )
@@ -20,6 +22,8 @@ type Request struct {
 	temperature, topP float64
 	parallel          bool
 
+	memory *[]llm.Block // of the pool
+
 	// Where the body has what PassEdits changes; open is after its first brace.
 	open                   int
 	modelAt, temperatureAt span
@@ -27,6 +31,21 @@ type Request struct {
 	messagesAt                             int
 	streamOptionsAt, includeUsageAt        span
 	streamOptionsIsObject, hasStreamOption bool
+}
+
+// slabs are the memory of requests' blocks. An agent's request has hundreds of them,
+// and to allocate those anew with each request is most of the collector's work.
+var slabs = sync.Pool{New: func() any { return new([]llm.Block) }}
+
+// Release gives the memory of the request's blocks back, for other requests. Neither
+// the request nor a block of it may be used afterwards. It need not be called.
+func (r *Request) Release() {
+	if r.memory == nil {
+		return
+	}
+	clear(*r.memory)
+	slabs.Put(r.memory)
+	r.memory = nil
 }
 
 // DecodeRequest reads the body of a request. The body is the caller's to lend: it
@@ -40,6 +59,7 @@ type Request struct {
 // message becomes one of its own; llm.Request.Arrange puts them in order.
 func DecodeRequest(body []byte) (*Request, *llm.Error) {
 	d := &requestReader{r: rawjson.NewRepairingReader(body), body: body, req: &Request{}}
+	d.reserve()
 	d.req.open = d.r.Offset() + 1
 	d.r.Object(d.field)
 	if err := d.r.End(); err != nil {
@@ -67,6 +87,19 @@ type requestReader struct {
 	blocks slab
 	text   []byte // unquoted arguments
 	calls  callIDs
+}
+
+// reserve makes room by the size of the body: agents' messages are a kilobyte and more,
+// and have a block or two.
+func (d *requestReader) reserve() {
+	n := min(16+len(d.body)/512, 2048)
+	d.req.Messages = make([]llm.Message, 0, n/2)
+	d.req.memory = slabs.Get().(*[]llm.Block)
+	if cap(*d.req.memory) < n {
+		*d.req.memory = make([]llm.Block, n)
+	}
+	*d.req.memory = (*d.req.memory)[:n]
+	d.blocks.free = *d.req.memory
 }
 
 // failure tells an error of the JSON reader in terms of the request.

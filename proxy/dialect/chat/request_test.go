@@ -3,6 +3,7 @@ package chat_test
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -335,4 +336,43 @@ func FuzzDecodeRequest(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestRelease holds that a request in memory that was another's is read as in memory of
+// its own, and that no two requests ever have the same.
+func TestRelease(t *testing.T) {
+	call := `{"id":"c1","type":"function","function":{"name":"f","arguments":"{\"a\":\"\\n\"}"}}`
+	rich := `{"role":"user","cache_control":{"type":"ephemeral"},"content":[{"type":"text","text":"Look."},{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]},` +
+		`{"role":"assistant","content":"Well.","reasoning_content":"Hm.","tool_calls":[` + call + `]},{"role":"tool","tool_call_id":"c1","content":"42"}`
+	body := func(messages string, n int) []byte {
+		return []byte(`{"model":"m","messages":[` + strings.TrimSuffix(strings.Repeat(messages+",", n), ",") + `]}`)
+	}
+	decode := func(b []byte) *chat.Request {
+		r, err := chat.DecodeRequest(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	turns := `{"role":"user","content":"Hi."},{"role":"assistant","content":"Yes?"}`
+	bodies := [][]byte{body(`{"role":"user","content":"Hello."}`, 1), body(turns, 3), body(rich, 100), body(turns, 1000)}
+	var want []*chat.Request
+	for _, b := range bodies {
+		want = append(want, decode(b)) // keeps its memory
+	}
+	for range 5 {
+		var got []*chat.Request
+		for _, b := range bodies {
+			got = append(got, decode(b))
+		}
+		for i := range got {
+			if !reflect.DeepEqual(got[i].Messages, want[i].Messages) {
+				t.Fatalf("body %d is read in another way in used memory", i)
+			}
+		}
+		for _, r := range got {
+			r.Release()
+			r.Release() // does nothing
+		}
+	}
 }
