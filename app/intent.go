@@ -37,14 +37,14 @@ func (a *App) StartProxy(ctx context.Context) error {
 	a.enterPhase(state.Starting)
 	p, err := a.build(a.loaded.Settings)
 	if err != nil {
+		a.report(proxyProblem(err.Error())) // first, so that whoever sees the failure sees why
 		a.enterPhase(state.Failed)
-		a.report(proxyProblem(err.Error()))
 		return err
 	}
 	listener, err := listen(a.loaded.Settings.Server)
 	if err != nil {
-		a.enterPhase(state.Failed)
 		a.report(portProblem(err))
+		a.enterPhase(state.Failed)
 		return err
 	}
 	a.proxy.Store(p)
