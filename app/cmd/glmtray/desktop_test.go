@@ -201,6 +201,11 @@ func TestSecondStart(t *testing.T) {
 	if got := m.run(t, env, "open", "nonsense"); got.code != 2 || !strings.Contains(got.stderr, "there is no page") {
 		t.Errorf("open nonsense: %d %s", got.code, got.stderr)
 	}
+	for _, page := range []string{"", "settings/auth.apiKey"} {
+		if got := m.run(t, nil, "open", page); got.code != 0 {
+			t.Errorf("open %q: %d %s", page, got.code, got.stderr)
+		}
+	}
 	if got := m.run(t, env, "open", "settings"); got.code != 0 {
 		t.Fatalf("%+v", got)
 	}

@@ -135,9 +135,11 @@ func printStatus(w io.Writer, p *locale.Printer, s state.Snapshot) {
 // pages are those of the window.
 var pages = []string{"activity", "accounts", "log", "settings", "about", "verify"}
 
-// knownPage refuses a page that the window does not have.
+// knownPage refuses a page that the window does not have. Behind a slash may stand a place
+// on the page; none is the first page.
 func knownPage(_ *cobra.Command, args []string) error {
-	if len(args) == 1 && !slices.Contains(pages, args[0]) {
+	page, _, _ := strings.Cut(strings.Join(args, ""), "/")
+	if page != "" && !slices.Contains(pages, page) {
 		return usageError{fmt.Errorf("there is no page %q; there are %s", args[0], strings.Join(pages, ", "))}
 	}
 	return nil
