@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"glmtray/proxy/rawjson"
 )
 
 // ErrorKind is what sort of failure an Error is. Each dialect has its own word for
@@ -133,4 +135,18 @@ func KindOf(status int) ErrorKind {
 // Invalid returns the error for a request that is wrong at a field.
 func Invalid(field, format string, args ...any) *Error {
 	return &Error{Kind: ErrInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// Malformed returns the error for a request whose body a JSON reader refused, with the
+// field at which it did.
+func Malformed(body []byte, err error) *Error {
+	e, ok := err.(*rawjson.Error)
+	if !ok {
+		return Invalid("", "the request body: %v", err)
+	}
+	field := rawjson.Path(body, e.Offset)
+	if field == "" {
+		return Invalid("", "the request body: %s", e.Msg)
+	}
+	return Invalid(field, "%s: %s", field, e.Msg)
 }

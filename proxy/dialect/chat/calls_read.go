@@ -192,7 +192,7 @@ func (a *callAssembler) end() (rest rawjson.String, whole bool) {
 	if rawjson.Valid(text) != nil {
 		return rest, false
 	}
-	input, _ := object(text)
+	input, _ := llm.ToolInput(text)
 	return rawjson.Quote(string(input)), true
 }
 

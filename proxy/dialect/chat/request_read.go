@@ -1,8 +1,6 @@
 package chat
 
 import (
-	"sync"
-
 	"glmtray/proxy/llm"
 	"glmtray/proxy/rawjson"
 )
@@ -22,7 +20,7 @@ type Request struct {
 	temperature, topP float64
 	parallel          bool
 
-	memory *[]llm.Block // of the pool
+	memory llm.Memory
 
 	// Where the body has what PassEdits changes; open is after its first brace.
 	open                   int
@@ -33,20 +31,9 @@ type Request struct {
 	streamOptionsIsObject, hasStreamOption bool
 }
 
-// slabs are the memory of requests' blocks. An agent's request has hundreds of them,
-// and to allocate those anew with each request is most of the collector's work.
-var slabs = sync.Pool{New: func() any { return new([]llm.Block) }}
-
 // Release gives the memory of the request's blocks back, for other requests. Neither
 // the request nor a block of it may be used afterwards. It need not be called.
-func (r *Request) Release() {
-	if r.memory == nil {
-		return
-	}
-	clear(*r.memory)
-	slabs.Put(r.memory)
-	r.memory = nil
-}
+func (r *Request) Release() { r.memory.Release() }
 
 // DecodeRequest reads the body of a request. The body is the caller's to lend: it
 // is read in place, halves of surrogate pairs in it are overwritten, and what is
@@ -94,12 +81,8 @@ type requestReader struct {
 func (d *requestReader) reserve() {
 	n := min(16+len(d.body)/512, 2048)
 	d.req.Messages = make([]llm.Message, 0, n/2)
-	d.req.memory = slabs.Get().(*[]llm.Block)
-	if cap(*d.req.memory) < n {
-		*d.req.memory = make([]llm.Block, n)
-	}
-	*d.req.memory = (*d.req.memory)[:n]
-	d.blocks.free = *d.req.memory
+	d.req.memory = llm.NewMemory(n)
+	d.blocks.free = d.req.memory.Blocks()
 }
 
 // failure tells an error of the JSON reader in terms of the request.
@@ -107,15 +90,7 @@ func (d *requestReader) failure(err error) *llm.Error {
 	if d.err != nil {
 		return d.err
 	}
-	e, ok := err.(*rawjson.Error)
-	if !ok {
-		return llm.Invalid("", "the request body: %v", err)
-	}
-	field := rawjson.Path(d.body, e.Offset)
-	if field == "" {
-		return llm.Invalid("", "the request body: %s", e.Msg)
-	}
-	return llm.Invalid(field, "%s: %s", field, e.Msg)
+	return llm.Malformed(d.body, err)
 }
 
 // missing fails because the object at an offset lacks a field.

@@ -84,7 +84,7 @@ func (d *requestReader) arguments(value rawjson.Value) rawjson.Value {
 	if value.Kind() == rawjson.Text {
 		text = d.unquote(rawjson.String(value))
 	}
-	input, ok := object(text)
+	input, ok := llm.ToolInput(text)
 	if !ok {
 		d.warn("messages[].tool_calls[].function.arguments", "is not a JSON object, it was put into one")
 	}
@@ -103,32 +103,6 @@ func (d *requestReader) unquote(s rawjson.String) []byte {
 	begin := len(d.text)
 	d.text = s.AppendTo(d.text)
 	return d.text[begin:len(d.text):len(d.text)]
-}
-
-// object returns the JSON object that the arguments of a call are: the object
-// itself, {} for nothing or null, and what a JSON string contains if that is one.
-// Anything else is put into an object, and ok is false. Halves of surrogate pairs
-// in it are overwritten.
-func object(text []byte) (input rawjson.Value, ok bool) {
-	text = bytes.TrimSpace(text)
-	if len(text) == 0 || string(text) == "null" {
-		return rawjson.Value("{}"), true
-	}
-	r := rawjson.NewRepairingReader(text)
-	r.Skip()
-	if r.End() != nil {
-		return append(rawjson.AppendQuote(rawjson.Value(`{"input":`), text), '}'), false
-	}
-	switch rawjson.Value(text).Kind() {
-	case rawjson.Object:
-		return text, true
-	case rawjson.Text:
-		inner := rawjson.Value(bytes.TrimSpace(rawjson.String(text).AppendTo(nil)))
-		if inner.Kind() == rawjson.Object && rawjson.Valid(inner) == nil {
-			return inner, true
-		}
-	}
-	return append(append(rawjson.Value(`{"input":`), text...), '}'), false
 }
 
 // tool reads one tool declaration.

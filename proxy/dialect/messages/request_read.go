@@ -4,7 +4,6 @@ import (
 	"errors"
 	"hash/maphash"
 	"slices"
-	"sync"
 
 	"glmtray/proxy/llm"
 	"glmtray/proxy/rawjson"
@@ -22,23 +21,12 @@ const (
 type Request struct {
 	llm.Request
 	places places
-	memory *[]llm.Block // of the pool
+	memory llm.Memory
 }
-
-// slabs are the memory of requests' blocks. An agent's request has hundreds of them,
-// and to allocate those anew with each request is most of the collector's work.
-var slabs = sync.Pool{New: func() any { return new([]llm.Block) }}
 
 // Release gives the memory of the request's blocks back, for other requests. Neither
 // the request nor a block of it may be used afterwards. It need not be called.
-func (r *Request) Release() {
-	if r.memory == nil {
-		return
-	}
-	clear(*r.memory)
-	slabs.Put(r.memory)
-	r.memory = nil
-}
+func (r *Request) Release() { r.memory.Release() }
 
 // DecodeRequest reads the body of POST /v1/messages or of …/count_tokens, which has
 // the same fields and needs no max_tokens. It owns body from then on: the request's
@@ -91,12 +79,8 @@ type requestReader struct {
 func (d *requestReader) reserve(size int) {
 	n := min(8+size/512, 2048)
 	d.out.Messages = make([]llm.Message, 0, n/2)
-	d.out.memory = slabs.Get().(*[]llm.Block)
-	if cap(*d.out.memory) < n {
-		*d.out.memory = make([]llm.Block, n)
-	}
-	*d.out.memory = (*d.out.memory)[:n]
-	d.slab = *d.out.memory
+	d.out.memory = llm.NewMemory(n)
+	d.slab = d.out.memory.Blocks()
 	d.stack = make([]llm.Block, 0, 8)
 }
 

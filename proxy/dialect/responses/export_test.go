@@ -1,6 +1,9 @@
 package responses
 
-import "glmtray/proxy/rawjson"
+import (
+	"glmtray/proxy/llm"
+	"glmtray/proxy/rawjson"
+)
 
 // SealThought and SealRedacted make envelopes, and Unseal opens one, for tests that
 // play a client which sends them back, or an upstream that must find them whole.
@@ -21,3 +24,10 @@ func Unseal(s rawjson.String) (thinking, signature, redacted, summary rawjson.St
 
 // CustomSchema is the schema of the function that stands for a custom tool.
 const CustomSchema = customSchema
+
+// AppendResponse is AppendAnswer in the form of the other dialects, for the suite that
+// they share: the object tells the failure.
+func AppendResponse(dst []byte, r *llm.Response, o EncoderOptions) []byte {
+	dst, _ = AppendAnswer(dst, r, o)
+	return dst
+}

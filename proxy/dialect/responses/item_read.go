@@ -262,7 +262,7 @@ func (d *requestReader) arguments(v value) (input rawjson.Value, whole bool) {
 	if v.Kind() == rawjson.Text {
 		text = d.unquote(rawjson.String(v.Value))
 	}
-	input, whole = object(text)
+	input, whole = llm.ToolInput(text)
 	if !whole {
 		d.warn("input[].arguments", "is not a JSON object, it was put into one")
 	}
@@ -281,32 +281,6 @@ func (d *requestReader) unquote(s rawjson.String) []byte {
 	begin := len(d.text)
 	d.text = s.AppendTo(d.text)
 	return d.text[begin:len(d.text):len(d.text)]
-}
-
-// object returns the JSON object that the arguments of a call are: the object itself,
-// {} for nothing or null, and what a JSON string contains if that is one. Anything
-// else is put into an object, and whole is false. Halves of surrogate pairs in it are
-// overwritten.
-func object(text []byte) (input rawjson.Value, whole bool) {
-	text = bytes.TrimSpace(text)
-	if len(text) == 0 || string(text) == "null" {
-		return rawjson.Value("{}"), true
-	}
-	r := rawjson.NewRepairingReader(text)
-	r.Skip()
-	if r.End() != nil {
-		return append(rawjson.AppendQuote(rawjson.Value(`{"input":`), text), '}'), false
-	}
-	switch rawjson.Value(text).Kind() {
-	case rawjson.Object:
-		return text, true
-	case rawjson.Text:
-		inner := rawjson.Value(bytes.TrimSpace(rawjson.String(text).AppendTo(nil)))
-		if inner.Kind() == rawjson.Object && rawjson.Valid(inner) == nil {
-			return inner, true
-		}
-	}
-	return append(append(rawjson.Value(`{"input":`), text...), '}'), false
 }
 
 // result reads the result of a call. One whose call is not there, since a client has

@@ -2,7 +2,6 @@ package responses
 
 import (
 	"bytes"
-	"sync"
 
 	"glmtray/proxy/llm"
 	"glmtray/proxy/rawjson"
@@ -26,7 +25,7 @@ type Request struct {
 	temperature, topP float64
 	parallel          bool
 
-	memory  *[]llm.Block // of the pool
+	memory  llm.Memory
 	input   rawjson.Value
 	resolve []rawjson.Edit // of input: references to items and what they refer to
 	past    []*segment
@@ -36,21 +35,10 @@ type Request struct {
 	summary bool
 }
 
-// slabs are the memory of requests' blocks. An agent's request has hundreds of them,
-// and to allocate those anew with each request is most of the collector's work.
-var slabs = sync.Pool{New: func() any { return new([]llm.Block) }}
-
 // Release gives the memory of the request's blocks back, for other requests. Neither
 // the request nor a block of it may be used afterwards; what Echo and Turn returned
 // may. It need not be called.
-func (r *Request) Release() {
-	if r.memory == nil {
-		return
-	}
-	clear(*r.memory)
-	slabs.Put(r.memory)
-	r.memory = nil
-}
+func (r *Request) Release() { r.memory.Release() }
 
 // DecodeRequest reads the body of POST /v1/responses, or of …/compact (call
 // [Request.Compact] then). The body is the caller's to lend: it is read in place,
@@ -125,12 +113,8 @@ type requestReader struct {
 func (d *requestReader) reserve(size int) {
 	n := min(8+size/512, 2048)
 	d.req.Messages = make([]llm.Message, 0, n/2)
-	d.req.memory = slabs.Get().(*[]llm.Block)
-	if cap(*d.req.memory) < n {
-		*d.req.memory = make([]llm.Block, n)
-	}
-	*d.req.memory = (*d.req.memory)[:n]
-	d.slab = *d.req.memory
+	d.req.memory = llm.NewMemory(n)
+	d.slab = d.req.memory.Blocks()
 	d.stack = make([]llm.Block, 0, 8)
 }
 
@@ -214,15 +198,7 @@ func (d *requestReader) failure(err error) *llm.Error {
 	if d.err != nil {
 		return d.err
 	}
-	e, ok := err.(*rawjson.Error)
-	if !ok {
-		return llm.Invalid("", "the request body: %v", err)
-	}
-	field := rawjson.Path(d.body, e.Offset)
-	if field == "" {
-		return llm.Invalid("", "the request body: %s", e.Msg)
-	}
-	return llm.Invalid(field, "%s: %s", field, e.Msg)
+	return llm.Malformed(d.body, err)
 }
 
 // missing fails because the object at a place of the body lacks a field.

@@ -62,15 +62,9 @@ func appendUsage(dst []byte, u *llm.Usage) []byte {
 	return append(dst, '}')
 }
 
-// AppendResponse appends a whole answer. It is the response object in which a stream
-// of the same answer ends.
-func AppendResponse(dst []byte, r *llm.Response, o EncoderOptions) []byte {
-	dst, _ = AppendAnswer(dst, r, o) // the object tells the failure
-	return dst
-}
-
-// AppendAnswer is AppendResponse, and returns the error that the object tells if it is
-// one of an answer that has failed.
+// AppendAnswer appends a whole answer: the response object in which a stream of the same
+// answer ends. The error is the one that the object tells if it is of an answer that has
+// failed.
 func AppendAnswer(dst []byte, r *llm.Response, o EncoderOptions) ([]byte, *llm.Error) {
 	e := encoded(r, o)
 	return e.appendObject(slices.Grow(dst, e.size)), e.failure

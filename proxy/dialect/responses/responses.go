@@ -4,7 +4,7 @@
 // request goes, and keeps nothing between two answers but what a [Store] is given.
 //
 // Start with [DecodeRequest], or with [Store.Decode] where answers are kept; the
-// answer is written with [NewEncoder] (a stream) or [AppendResponse] (all at once),
+// answer is written with [NewEncoder] (a stream) or [AppendAnswer] (all at once),
 // and a failure with [AppendError]. What an answer repeats of its request is in
 // [Request.Echo]; what a later request may go on from is in [Request.Turn].
 //
