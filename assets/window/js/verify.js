@@ -37,7 +37,7 @@ class Verify {
       return;
     }
     this.last = check.since;
-    if (!this.frame && !this.starting && this.again.hidden) this.start();
+    if (!this.frame && !this.starting && !this.handing && this.again.hidden) this.start();
   }
 
   stop() {
@@ -54,12 +54,14 @@ class Verify {
       const { widget, frame } = await get("/api/widget");
       this.widget = widget;
       this.origin = frame;
+      if (!store.snapshot.check?.waiting) return; // it ended meanwhile, and look has said how
       this.frame = el("iframe", { src: `${frame}/`, title: t("window.nav.verify"), id: "captcha-frame" });
       this.place.replaceChildren(this.frame);
     } catch (e) {
       this.trouble(e.message);
+    } finally {
+      this.starting = false;
     }
-    this.starting = false;
   }
 
   async heard(e) {
@@ -78,12 +80,15 @@ class Verify {
         this.frame.remove();
         this.frame = undefined;
         const check = this.last;
+        this.handing = true; // so that no other frame begins for the same check
         try {
           await post("/api/check", { proof: e.data.proof });
           this.passed = check;
           setText(this.text, t("window.verify.passed"));
         } catch (error) {
           this.trouble(error.message);
+        } finally {
+          this.handing = false;
         }
         this.look();
       }
